@@ -1,0 +1,47 @@
+# Every target is self-sufficient: it makes the environment it needs.
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+MARKS := not slow and not acceptance and not ray and not postgres
+
+.PHONY: install demo test test-all check bench serve secrets compose-test clean
+
+install: $(STAMP)
+
+# The CPU build of torch goes first, so that nothing pulls a CUDA build behind our back.
+$(STAMP): pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet "torch==2.13.0"
+	$(BIN)/python -m pip install --quiet --editable ".[test]"
+	touch $(STAMP)
+
+demo: install
+	$(BIN)/credence demo
+
+serve: install
+	$(BIN)/credence serve
+
+test: install
+	$(BIN)/python -m pytest -q -m "$(MARKS)"
+
+test-all: install
+	$(BIN)/python -m pytest -q --durations=15
+
+check: install
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: install
+	$(BIN)/python -m tests.benchmarks
+
+secrets:
+	deploy/make-secrets
+
+# Needs a working docker and nothing else.
+compose-test:
+	$(PYTHON) -m tests.compose
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache

@@ -1,0 +1,1 @@
+"""What a model is: definition, data, log density, transforms, catalogue."""

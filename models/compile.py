@@ -1,0 +1,138 @@
+"""From a definition and data to a LogDensity, and the checks that a gateway makes on the way."""
+
+from collections.abc import Hashable, Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from models.cache import Cache
+from models.context import Context, StaticInt
+from models.data import check_names
+from models.definition import ModelDefinition, model_id
+from models.density import Target
+from models.description import ModelDescription, described, outlined
+from models.errors import UnavailableError
+from models.estimate import Limits
+from models.evaluation import evaluate
+from models.layout import Layout, as_arguments, survey
+from models.precision import PrecisionName, precision
+from models.program import AbstractProgram
+from models.programs import build_program
+from models.random_effects import random_effects
+from models.trace import AbstractSupply, Reader, Unknown, fenced
+from models.traced import TracedDensity
+
+Data = Mapping[str, np.ndarray[Any, Any]]
+#: One evaluation may take this much in the gateway's check and in a worker alike.
+LIMITS = Limits()
+
+
+def compile_model(
+    definition: ModelDefinition,
+    data: Data,
+    *,
+    precision_name: PrecisionName = "float64",
+    device: str = "cpu",
+    tier: str = "auto",
+    limits: Limits = LIMITS,
+    cache: Cache | None = None,
+) -> TracedDensity:
+    """Compile a definition with its data to a log density.
+
+    Args:
+        definition: the model in any of its languages.
+        data: arrays by name, as `models.data.load_data` returns them.
+        precision_name: `float64`, `float32` or `mixed`.
+        device: a torch device.
+        tier: `auto` or `interpreted`.
+        limits: what one evaluation may take.
+        cache: what is known of models seen before; kept by a worker between jobs.
+
+    Raises:
+        ModelError: the definition or the data cannot be used; `path` says where.
+    """
+    if tier == "compiled":
+        raise UnavailableError("tier", "the compiled tier is not available yet; use 'auto'")
+    program = build_program(definition)
+    check_names(program, data)
+    chosen = precision(precision_name)
+    context = Context(chosen.dtype, torch.device(device), chosen.matmul)
+    values = {name: _as_value(name, array, context) for name, array in data.items()}
+    kept = Cache() if cache is None else cache
+    identity = (model_id(definition), precision_name, device, _shapes(values))
+    layout = kept.get(identity, lambda: survey(program, values, context, limits))
+    static, inputs = as_arguments(values, program.data_names, layout.static_names)
+    effects, at_origin = _check_values(program, layout, {**static, **inputs}, context)
+    return TracedDensity(
+        program, layout, static, inputs, context, effects, at_origin, kept, identity
+    )
+
+
+def check_model(
+    definition: ModelDefinition,
+    data: Data | None = None,
+    *,
+    owner: str = "",
+    limits: Limits = LIMITS,
+) -> ModelDescription:
+    """Check a definition, and its data when given, and describe the model.
+
+    With data: shapes and memory on fake tensors first, then every constant, observed value and
+    index once on real ones, then the log density is evaluated once.
+
+    Raises:
+        ModelError: the definition or the data cannot be used; `path` says where.
+    """
+    if data is None:
+        return outlined(definition, owner)
+    return described(compile_model(definition, data, limits=limits), definition, data, owner)
+
+
+class _Leaves(AbstractSupply):
+    """The origin, as leaves of an autograd graph: what does not require a gradient is constant."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self.leaves: dict[str, Tensor] = {}
+
+    def unconstrained(self, unknown: Unknown) -> Tensor:
+        """Return zeros that require a gradient."""
+        dtype, device = self._context.dtype, self._context.device
+        leaf = torch.zeros(unknown.unconstrained, dtype=dtype, device=device, requires_grad=True)
+        self.leaves[unknown.name] = leaf
+        return leaf
+
+
+def _check_values(
+    program: AbstractProgram, layout: Layout, data: Mapping[str, Any], context: Context
+) -> tuple[tuple[str, ...], float]:
+    """Run once on real tensors with every check on.
+
+    Returns:
+        The likely random effects, and the log density at the origin.
+    """
+    supply = _Leaves(context)
+    reader = Reader(supply, layout.batch_rank)
+    with fenced(), torch.enable_grad(), reader:
+        program.run(data, replace(context, checks=True, static_names=set()))
+        at_origin = evaluate(reader.reading).value(Target.POSTERIOR)
+    return random_effects(reader.reading, supply.leaves), float(at_origin.detach())
+
+
+def _shapes(values: Mapping[str, Tensor | StaticInt]) -> Hashable:
+    """What the graph may depend on of the data: shapes, dtypes and single integers."""
+    return tuple(
+        (name, value.value) if isinstance(value, StaticInt) else (name, value.shape, value.dtype)
+        for name, value in sorted(values.items())
+    )
+
+
+def _as_value(name: str, array: np.ndarray[Any, Any], context: Context) -> Tensor | StaticInt:
+    """A data array as the interpreter takes it: reals in the run's dtype, integers as they are."""
+    if array.ndim == 0 and array.dtype.kind == "i":
+        return StaticInt(int(array), frozenset({name}))
+    tensor = torch.tensor(array, device=context.device)
+    return tensor.to(context.dtype) if array.dtype.kind == "f" else tensor

@@ -1,0 +1,108 @@
+"""What a model asks for and infers, as `GET /v1/models/{id}` shows it."""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict
+
+from models.definition import ModelDefinition, model_id
+from models.density import Deterministic, Parameter
+from models.outline import outline
+from models.traced import TracedDensity
+
+
+class ParameterDescription(BaseModel):
+    """A parameter as `GET /v1/models/{id}` shows it; sizes are null while they depend on data."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    shape: list[int] | None
+    support: str | None
+    size: int | None
+
+
+class DataDescription(BaseModel):
+    """A data argument; shape and dtype are null until data are given."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    shape: list[int] | None
+    dtype: str | None
+
+
+class ModelDescription(BaseModel):
+    """What a model asks for and infers."""
+
+    model_config = ConfigDict(frozen=True)
+
+    id: str
+    definition: dict[str, Any]
+    parameters: list[ParameterDescription]
+    observed: list[str]
+    data: list[DataDescription]
+    #: Names and shapes of what is reported beside the parameters; null shapes as above.
+    deterministics: list[ParameterDescription]
+    #: Bytes of one evaluation at one point; null without data.
+    bytes: int | None = None
+    #: Log density at the origin of the unconstrained scale; null without data or if not finite.
+    log_density: float | None = None
+
+
+def outlined(definition: ModelDefinition, owner: str) -> ModelDescription:
+    """Describe a definition without data: names, and sizes where they do not depend on data."""
+    seen = outline(definition)
+    unknowns = [s for s in seen.sites if s.role in ("latent", "parameter")]
+    functions = [s for s in seen.sites if s.role == "deterministic"]
+    return ModelDescription(
+        id=model_id(definition, owner),
+        definition=_posted(definition),
+        parameters=[
+            ParameterDescription(name=s.name, shape=None, support=s.support, size=None)
+            for s in unknowns
+        ],
+        observed=[s.name for s in seen.sites if s.role == "observed"],
+        data=[DataDescription(name=n, shape=None, dtype=None) for n in seen.data_names],
+        deterministics=[
+            ParameterDescription(name=s.name, shape=None, support=None, size=None)
+            for s in functions
+        ],
+    )
+
+
+def described(
+    density: TracedDensity,
+    definition: ModelDefinition,
+    data: Mapping[str, np.ndarray[Any, Any]],
+    owner: str,
+) -> ModelDescription:
+    """Describe a compiled model."""
+    return ModelDescription(
+        id=model_id(definition, owner),
+        definition=_posted(definition),
+        parameters=[_parameter(p) for p in density.parameters],
+        observed=list(density.observed),
+        data=[
+            DataDescription(name=name, shape=list(data[name].shape), dtype=str(data[name].dtype))
+            for name in outline(definition).data_names
+        ],
+        deterministics=[_parameter(d) for d in density.deterministics],
+        bytes=density.bytes,
+        log_density=density.at_origin if math.isfinite(density.at_origin) else None,
+    )
+
+
+def _posted(definition: ModelDefinition) -> dict[str, Any]:
+    return definition.model_dump(mode="json", exclude_none=True)
+
+
+def _parameter(known: Parameter | Deterministic) -> ParameterDescription:
+    support, size = None, None
+    if isinstance(known, Parameter):
+        support, size = known.support, known.size
+    return ParameterDescription(
+        name=known.name, shape=list(known.shape), support=support, size=size
+    )

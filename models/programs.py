@@ -1,0 +1,35 @@
+"""From a definition to its program, by language."""
+
+from models.catalog import resolve
+from models.definition import (
+    CatalogDefinition,
+    FormulaDefinition,
+    GraphDefinition,
+    ModelDefinition,
+    PyroDefinition,
+    StanDefinition,
+)
+from models.errors import UnavailableError
+from models.graph import GraphProgram
+from models.program import AbstractProgram, PyroProgram
+
+
+def build_program(definition: ModelDefinition) -> AbstractProgram:
+    """Return the program of a definition, checked to its last line.
+
+    Raises:
+        ModelError: the definition breaks the rules of its language.
+        UnavailableError: the language is not built yet.
+    """
+    match definition:
+        case CatalogDefinition():
+            return build_program(resolve(definition))
+        case GraphDefinition():
+            return GraphProgram(definition)
+        case PyroDefinition():
+            return PyroProgram(definition)
+        case StanDefinition() | FormulaDefinition():
+            language = definition.language
+            raise UnavailableError(
+                "model.language", f"the language '{language}' is not available yet; use 'pyro'"
+            )

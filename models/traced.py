@@ -1,0 +1,291 @@
+"""A Pyro program as a LogDensity: traced once, batched over chains, replayed.
+
+Every quantity that engines ask for (value, gradient, terms, constrained values) is a pure function
+of one point and the data, built from one `Reading` of the program; `models/compiled.py` records it
+batched over chains, with the data as inputs, and replays the graph.
+"""
+
+import math
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.fx import GraphModule
+
+from models.cache import Cache
+from models.compiled import BatchFunction, PointFunction, bind, record, record_rows
+from models.context import Context
+from models.density import AbstractLogDensity, Note, Target, Terms
+from models.dimensions import Dims, Generic, dimensions
+from models.enumeration import Factor
+from models.evaluation import Evaluation, evaluate, total
+from models.layout import Layout
+from models.program import AbstractProgram
+from models.trace import AbstractSupply, Given, Pieces, Prior, Reader, Reading, fenced
+
+
+class TracedDensity(AbstractLogDensity):
+    """The log density of a program with its data.
+
+    Args:
+        program: the model.
+        layout: what its survey found.
+        static: integer data that shape the graph.
+        inputs: the other data, tensors on the run's device.
+        context: dtype, device and matrix product.
+        random_effects: names of latents that look like random effects.
+        at_origin: the log density at `z` = 0, as its check found it; may be non-finite.
+        graphs: where recorded graphs are kept.
+        identity: everything that a graph depends on but the number of chains; its key in `graphs`.
+    """
+
+    def __init__(
+        self,
+        program: AbstractProgram,
+        layout: Layout,
+        static: Mapping[str, int],
+        inputs: Mapping[str, Tensor],
+        context: Context,
+        random_effects: tuple[str, ...],
+        at_origin: float,
+        graphs: Cache,
+        identity: Hashable,
+    ) -> None:
+        self.parameters = layout.parameters
+        self.deterministics = layout.deterministics
+        self.observations = layout.observations
+        self.dim = layout.dim
+        self.notes = layout.notes
+        #: Observed sites, in program order.
+        self.observed = layout.observed
+        #: Bytes of all intermediates of one evaluation at one point.
+        self.bytes = layout.bytes
+        self.random_effects = random_effects
+        self.at_origin = at_origin
+        self.dtype, self.device = context.dtype, context.device
+        self.tier = "interpreted"
+        self._program, self._layout, self._context = program, layout, context
+        self._static = dict(static)
+        self._names = tuple(inputs)
+        self._arguments = tuple(inputs.values())
+        self._graphs, self._identity = graphs, identity
+        self._recorded: dict[tuple[str, int], BatchFunction] = {}
+
+    def value(self, z: Tensor, target: Target = Target.POSTERIOR) -> Tensor:
+        """Return the log density, `C` in float64."""
+        (value,) = self._replay(f"value {target}", self._point_value(target), z)
+        return value
+
+    def value_and_grad(self, z: Tensor, target: Target = Target.POSTERIOR) -> tuple[Tensor, Tensor]:
+        """Return the log density, `C` in float64, and its gradient, `C x D` in `dtype`."""
+        value, gradient = self._replay(f"gradient {target}", self._point_gradient(target), z)
+        return value, gradient
+
+    def hessian(self, z: Tensor, target: Target = Target.POSTERIOR) -> Tensor:
+        """Return the Hessian with respect to `z`, `C x D x D` in `dtype`."""
+        gradient = torch.func.grad(lambda row: self._point_value(target)(row, *self._arguments)[0])
+        with fenced():
+            rows = [torch.func.jacrev(gradient)(row) for row in z]
+        return torch.stack(rows).detach()
+
+    def terms(self, z: Tensor) -> Terms:
+        """Return the log density in its parts."""
+        names, pointwise = self._term_names()
+        log_prior, log_likelihood, log_det, *rest = self._replay("terms", self._point_terms, z)
+        sites, rows = rest[: len(names)], rest[len(names) :]
+        return Terms(
+            log_prior,
+            log_likelihood,
+            log_det,
+            dict(zip(names, sites, strict=True)),
+            dict(zip(pointwise, rows, strict=True)),
+        )
+
+    def constrain(self, z: Tensor) -> dict[str, Tensor]:
+        """Return parameters and deterministics by name, each `C x shape`."""
+        values = self._replay("constrain", self._point_values, z)
+        return dict(zip(self._value_names(), values, strict=True))
+
+    def unconstrain(self, values: Mapping[str, Tensor]) -> Tensor:
+        """Return `z`, `C x D`, from the parameters' constrained values, each `C x shape`."""
+        cast = {
+            p.name: torch.as_tensor(values[p.name], dtype=self.dtype, device=self.device)
+            for p in self.parameters
+        }
+        count = len(next(iter(cast.values())))
+        rows = [Given({name: value[c] for name, value in cast.items()}) for c in range(count)]
+        return torch.stack([self._vector(self._read(supply, self._arguments)) for supply in rows])
+
+    def jacobian(self, z: Tensor) -> dict[str, Tensor]:
+        """Return d constrain(z) / dz by name, each `C x shape x D`."""
+        point: Callable[[Tensor], Any] = lambda row: self._point_values(row, *self._arguments)  # noqa: E731
+        with fenced():
+            rows = [torch.func.jacrev(point)(row) for row in z]
+        columns = zip(self._value_names(), zip(*rows, strict=True), strict=True)
+        return {name: torch.stack(parts).detach() for name, parts in columns}
+
+    def pointwise(self, values: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Return the log likelihood of every observation, `C x ...` in float64 by observed site.
+
+        Args:
+            values: the parameters' constrained values, each `C x shape`.
+        """
+        count = len(next(iter(values.values())))
+        rows = [values[p.name].to(self.device, self.dtype) for p in self.parameters]
+        flat = torch.cat([row.reshape(count, -1) for row in rows], dim=1)
+        found = self._replay("pointwise", self._point_rows, flat)
+        return dict(zip(self._term_names()[1], found, strict=True))
+
+    def dimensions(self) -> dict[str, Dims]:
+        """Return the plate of each dimension of parameters, deterministics and observed sites."""
+        found = dimensions(self._shown())
+        named = [*self._value_names(), *self.observed]
+        return {name: found[name] for name in named}
+
+    def observed_values(self) -> dict[str, Tensor]:
+        """Return the values of the observed sites by name."""
+        return {name: value.detach() for name, (_, value) in self._shown().observed.items()}
+
+    def _shown(self) -> Reading:
+        """A reading in the model's own shapes: no discrete latent is enumerated."""
+        reader = Reader(Generic(self._context))
+        with fenced(), torch.enable_grad(), reader:
+            self._program.run(self._data(self._arguments), self._quiet())
+        return reader.reading
+
+    def initial(self, generator: torch.Generator, count: int) -> Tensor:
+        """Return `count x D` starting points, drawn from the priors."""
+        seed = int(torch.randint(2**62, (), generator=generator, device=generator.device))
+        with fenced(), torch.random.fork_rng(devices=[]):
+            # Pyro's distributions draw from torch's default generator and from no other; the
+            # fence keeps other threads from drawing in between.
+            torch.manual_seed(seed)
+            points = [self._vector(self._sampled()) for _ in range(count)]
+        return torch.stack(points).to(self.device)
+
+    def _sampled(self) -> Reading:
+        supply = Prior(self.dtype, self.device)
+        return self._read(supply, self._arguments, enumerate_discrete=False)
+
+    def _vector(self, reading: Reading) -> Tensor:
+        parts = [reading.unconstrained[p.name].reshape(-1) for p in self.parameters]
+        return torch.cat(parts).detach()
+
+    def _read(
+        self,
+        supply: AbstractSupply,
+        arguments: Sequence[Tensor],
+        enumerate_discrete: bool = True,
+    ) -> Reading:
+        rank = self._layout.batch_rank if enumerate_discrete else None
+        reader = Reader(supply, rank, sample_discrete=True)
+        with fenced(), reader:
+            self._program.run(self._data(arguments), self._quiet())
+        return reader.reading
+
+    def _data(self, arguments: Sequence[Tensor]) -> dict[str, int | Tensor]:
+        return {**self._static, **dict(zip(self._names, arguments, strict=True))}
+
+    def _quiet(self) -> Context:
+        """A context that notes nothing for others."""
+        return replace(self._context, static_names=set())
+
+    def _pieces(self, z: Tensor) -> Pieces:
+        return Pieces(z, [p.size for p in self.parameters])
+
+    def _replay(self, key: str, function: PointFunction, z: Tensor) -> tuple[Tensor, ...]:
+        """Call the recorded form of `function`, recording it for this number of chains first."""
+        recorded = self._recorded.get((key, len(z)))
+        if recorded is None:
+            recorded = self._record(key, function, z)
+            self._recorded[key, len(z)] = recorded
+        return tuple(recorded(z))
+
+    def _record(self, key: str, function: PointFunction, z: Tensor) -> BatchFunction:
+        z = torch.zeros_like(z)
+        with fenced():
+            graph, problem = self._graphs.get(
+                (self._identity, key, len(z)), lambda: self._traced(function, z)
+            )
+        one = bind(graph, self._arguments)
+        if problem is None:
+            return one
+        self._note_loop(problem)
+
+        def loop(points: Tensor) -> tuple[Tensor, ...]:
+            columns = zip(*(one(row) for row in points), strict=True)
+            return tuple(torch.stack(column) for column in columns)
+
+        return loop
+
+    def _traced(self, function: PointFunction, z: Tensor) -> tuple[GraphModule, str | None]:
+        """The graph batched over chains, or of one chain with the reason why."""
+        try:
+            return record(function, z, self._arguments), None
+        except RuntimeError as problem:
+            graph = record_rows(function, z, self._arguments)
+            return graph, str(problem).splitlines()[0][:200]
+
+    def _note_loop(self, problem: str) -> None:
+        note = Note("not_batched", f"Chains are evaluated one after another: {problem}")
+        if all(known.code != note.code for known in self.notes):
+            self.notes = (*self.notes, note)
+
+    def _point_value(self, target: Target) -> PointFunction:
+        def value(z: Tensor, *arguments: Tensor) -> tuple[Tensor]:
+            return (evaluate(self._read(self._pieces(z), arguments)).value(target),)
+
+        return value
+
+    def _point_gradient(self, target: Target) -> PointFunction:
+        value = self._point_value(target)
+
+        def gradient(z: Tensor, *arguments: Tensor) -> tuple[Tensor, Tensor]:
+            slope, at = torch.func.grad_and_value(lambda row: value(row, *arguments)[0])(z)
+            return at, slope
+
+        return gradient
+
+    def _point_terms(self, z: Tensor, *arguments: Tensor) -> tuple[Tensor, ...]:
+        parts = evaluate(self._read(self._pieces(z), arguments))
+        sites = [*parts.priors.values(), *(total([f]) for f in parts.likelihoods.values())]
+        return (
+            parts.log_prior,
+            parts.log_likelihood,
+            parts.log_det,
+            *sites,
+            *self._likelihood_rows(parts),
+        )
+
+    def _point_rows(self, flat: Tensor, *arguments: Tensor) -> tuple[Tensor, ...]:
+        pieces = torch.split(flat, [math.prod(p.shape) for p in self.parameters])
+        values = {p.name: piece for p, piece in zip(self.parameters, pieces, strict=True)}
+        return self._likelihood_rows(evaluate(self._read(Given(values), arguments)))
+
+    def _likelihood_rows(self, parts: Evaluation) -> tuple[Tensor, ...]:
+        rows = (self._rows(parts.likelihoods[name]) for name in self._term_names()[1])
+        return tuple(row.to(torch.float64) for row in rows)
+
+    def _rows(self, factor: Factor) -> Tensor:
+        """The factor without the dimensions of latents that were summed out."""
+        value = factor.value
+        return value.reshape(value.shape[max(0, value.dim() - self._layout.batch_rank) :])
+
+    def _term_names(self) -> tuple[list[str], list[str]]:
+        origin = torch.zeros(self.dim, dtype=self.dtype, device=self.device)
+        reading = self._read(self._pieces(origin), self._arguments)
+        parts = evaluate(reading)
+        return [*parts.priors, *parts.likelihoods], [
+            name for name in parts.likelihoods if name not in reading.log_factors
+        ]
+
+    def _point_values(self, z: Tensor, *arguments: Tensor) -> tuple[Tensor, ...]:
+        reading = self._read(self._pieces(z), arguments)
+        values = {**reading.values, **reading.deterministics}
+        # A deterministic site may be an integer or the data themselves.
+        return tuple(values[name].to(self.dtype).clone() for name in self._value_names())
+
+    def _value_names(self) -> list[str]:
+        return [p.name for p in self.parameters] + [d.name for d in self.deterministics]

@@ -1,0 +1,1 @@
+"""How to speak: gateway, client, command line, web console."""

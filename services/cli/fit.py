@@ -1,0 +1,170 @@
+"""`credence fit`: post a model to one or several engines, watch them, read the results."""
+
+import contextlib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from services.cli.comparison import print_fits
+from services.cli.completions import SERVER_VARIABLE, dataset_ids, engines, precisions
+from services.cli.documents import emit
+from services.cli.exits import FAILED, complain, explained, output
+from services.cli.fits import Fit, collected, submitted
+from services.cli.options import AsJson, settings
+from services.cli.tables import print_result
+from services.client.client import Client
+from services.client.errors import InputError
+from services.embedded import embedded
+
+Engines = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--engine",
+        help="nuts (the default), hmc, vi, mle, map, ...; several are shown side by side.",
+        autocompletion=engines,
+    ),
+]
+Assignments = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="NAME=VALUE",
+        help="An engine's option, such as draws=1000; nuts.draws=1000 where there are several.",
+    ),
+]
+
+
+def fit(
+    model: Annotated[Path, typer.Argument(help="MODEL.py (a Pyro function) or MODEL.json.")],
+    data: Annotated[
+        Path | None,
+        typer.Option("--data", help="FILE .json (named arrays), .csv, .parquet or .arrow."),
+    ] = None,
+    dataset: Annotated[
+        str | None,
+        typer.Option("--dataset", help="A stored data set's id.", autocompletion=dataset_ids),
+    ] = None,
+    columns: Annotated[
+        list[str] | None,
+        typer.Option("--column", metavar="NAME=COLUMN", help="The data set's column for a name."),
+    ] = None,
+    kinds: Engines = None,
+    assignments: Assignments = None,
+    seed: Annotated[int | None, typer.Option(help="Same seed, same numbers.")] = None,
+    precision: Annotated[
+        str | None, typer.Option(help="float64, float32 or mixed.", autocompletion=precisions)
+    ] = None,
+    server: Annotated[
+        str | None,
+        typer.Option("--server", envvar=SERVER_VARIABLE, help="Address; an own one if absent."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Fit a model to data and print the result."""
+    with explained(as_json):
+        requests = engine_options(kinds or ["nuts"], assignments or [])
+        given = data_of(data, dataset, columns or [])
+        with _service(server) as url, Client(url) as client:
+            jobs = submitted(client, model, given, requests, seed=seed, precision=precision)
+            fits = collected(client, jobs)
+    if as_json:
+        emit(_document(fits))
+    else:
+        _print(fits)
+    if not all(fit.well for fit in fits):
+        raise typer.Exit(FAILED)
+
+
+def engine_options(kinds: Sequence[str], assignments: Sequence[str]) -> list[dict[str, Any]]:
+    """Return each engine's options, with its `kind`.
+
+    Args:
+        kinds: the engines.
+        assignments: `nuts.draws=1000`, or `draws=1000` for the only engine.
+
+    Raises:
+        InputError: an assignment cannot be read or belongs to no engine, or an engine comes twice.
+    """
+    for kind in kinds:
+        if kinds.count(kind) > 1:
+            raise InputError(f"--engine {kind}", "this engine is asked for twice")
+    own: dict[str, list[str]] = {kind: [] for kind in kinds}
+    for assignment in assignments:
+        kind, dot, rest = assignment.partition(".")
+        if dot and kind in own:
+            own[kind].append(rest)
+        elif len(kinds) == 1:
+            own[kinds[0]].append(assignment)
+        else:
+            choice = ", ".join(f"{kind}.{assignment}" for kind in kinds)
+            raise InputError(f"--set {assignment}", f"say for which engine: {choice}")
+    return [{**settings(texts), "kind": kind} for kind, texts in own.items()]
+
+
+def data_of(
+    file: Path | None, dataset: str | None, columns: Sequence[str]
+) -> Path | dict[str, Any] | None:
+    """Return a fit's data: a file, or a reference to a stored data set.
+
+    Args:
+        file: the one.
+        dataset: or the other.
+        columns: `name=column` where the names that the model reads are not those of columns.
+
+    Raises:
+        InputError: both are given, or columns of no data set, or one that cannot be read.
+    """
+    if dataset is None:
+        if columns:
+            raise InputError(f"--column {columns[0]}", "say of which data set, with --dataset ID")
+        return file
+    if file is not None:
+        raise InputError(f"--dataset {dataset}", "give it or --data, not both")
+    named: dict[str, str] = {}
+    for column in columns:
+        name, equals, source = column.partition("=")
+        if not (name and equals and source):
+            raise InputError(f"--column {column}", "write NAME=COLUMN, such as y=price")
+        named[name] = source
+    return {"dataset": dataset, "columns": named}
+
+
+@contextlib.contextmanager
+def _service(server: str | None) -> Iterator[str]:
+    if server is not None:
+        yield server
+        return
+    with embedded() as url:
+        yield url
+
+
+def _document(fits: Sequence[Fit]) -> dict[str, Any]:
+    """Return the only fit's result, or its problem; of several, one entry each."""
+    if len(fits) == 1:
+        return fits[0].result or fits[0].problem
+    return {
+        "fits": [
+            {
+                "engine": fit.kind,
+                "job": fit.job["id"],
+                "state": fit.job["state"],
+                "result": fit.result,
+                "problem": None if fit.well else fit.problem,
+            }
+            for fit in fits
+        ]
+    }
+
+
+def _print(fits: Sequence[Fit]) -> None:
+    found = [fit for fit in fits if fit.result is not None]
+    if len(fits) == 1 and found:
+        print_result(output(), fits[0].result or {})
+    elif found:
+        print_fits(output(), {fit.kind: fit.result or {} for fit in found})
+    for fit in fits:
+        if not fit.well:
+            which = f"{fit.kind}: " if len(fits) > 1 else ""
+            complain(f"{which}{fit.sentence}")

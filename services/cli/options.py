@@ -1,0 +1,55 @@
+"""Options that commands share, and how `--set name=value` is read."""
+
+import json
+import math
+from typing import Annotated, Any
+
+import typer
+
+from services.cli.completions import DEFAULT_SERVER, SERVER_VARIABLE, job_ids
+from services.client.errors import InputError
+
+__all__ = ["DEFAULT_SERVER", "AsJson", "JobId", "Server", "settings"]
+
+Server = Annotated[
+    str, typer.Option("--server", envvar=SERVER_VARIABLE, help="Address of the service.")
+]
+AsJson = Annotated[
+    bool, typer.Option("--json", help="Print one JSON document, a problem where it fails.")
+]
+JobId = Annotated[str, typer.Argument(metavar="ID", help="The job's id.", autocompletion=job_ids)]
+
+
+def settings(assignments: list[str]) -> dict[str, Any]:
+    """Return nested options from assignments such as `draws=1000` or `until.r_hat=1.01`.
+
+    A value is a JSON scalar or list; what is no JSON is text.
+
+    Raises:
+        InputError: there is no `=`, no name, or a name is both a value and a group.
+    """
+    document: dict[str, Any] = {}
+    for assignment in assignments:
+        path, equals, text = assignment.partition("=")
+        where = f"--set {assignment}"
+        names = path.split(".")
+        if not equals or not all(names):
+            raise InputError(where, "write NAME=VALUE, such as draws=1000 or until.r_hat=1.01")
+        group = document
+        for name in names[:-1]:
+            group = group.setdefault(name, {})
+            if not isinstance(group, dict):
+                raise InputError(where, f"{name!r} has a value already")
+        if names[-1] in group:
+            raise InputError(where, f"{path!r} is set twice")
+        group[names[-1]] = _value(text)
+    return document
+
+
+def _value(text: str) -> Any:
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        return text
+    # `NaN` and `Infinity`, which the json module takes, stay text that the service refuses.
+    return text if isinstance(value, float) and not math.isfinite(value) else value

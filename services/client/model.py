@@ -1,0 +1,42 @@
+"""A model on its way to the service: a Pyro function, a definition, an id or a file."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from services.client.document import read_document, read_text
+from services.client.errors import InputError
+from services.client.source import function_source, plain_source
+
+#: A Pyro model function, a definition (or a reference `{"id": ...}`), or a file's path.
+Model = Callable[..., Any] | Mapping[str, Any] | str | Path
+
+
+def definition(model: Model) -> dict[str, Any]:
+    """Return what stands under `model` in a request.
+
+    Args:
+        model: a Pyro function, whose text is sent; a definition as a mapping; or the path of a
+            `.py` file with one Pyro function or a `.json` file with a definition.
+
+    Raises:
+        InputError: the model cannot be read.
+    """
+    if isinstance(model, Mapping):
+        return dict(model)
+    if isinstance(model, str | Path):
+        return _of_file(Path(model))
+    if callable(model):
+        return {"language": "pyro", "source": function_source(model)}
+    raise InputError("model", "give a Pyro function, a definition or the path of a file")
+
+
+def _of_file(path: Path) -> dict[str, Any]:
+    if path.suffix.lower() == ".py":
+        return {"language": "pyro", "source": plain_source(read_text(path))}
+    if path.suffix.lower() == ".json":
+        document = read_document(path)
+        if not isinstance(document, dict):
+            raise InputError(str(path), 'write one object: {"language": "graph", ...}')
+        return document
+    raise InputError(str(path), "the name of a model file ends in .py or .json")

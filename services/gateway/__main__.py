@@ -1,0 +1,53 @@
+"""Run the gateway: `python -m services.gateway [--host H] [--port P] [--home DIR] ...`."""
+
+import argparse
+import sys
+
+from pydantic import ValidationError
+
+from services.gateway.auth import UnsafeBindError
+from services.gateway.server import serve_gateway
+from services.gateway.settings import GatewaySettings
+from workers.errors import WorkerError
+from workers.settings import Settings, complaint
+
+_ARGUMENTS = {
+    "host": "address to bind (127.0.0.1)",
+    "port": "port to bind (8000)",
+    "allowed_hosts": "names by which it may be called besides loopback's, separated by commas",
+}
+_SHARED = {
+    "home": "directory of what is kept (~/.credence)",
+    "database": "SQLAlchemy URL (SQLite in the home directory)",
+    "artifacts": "fsspec URL (a directory in the home directory)",
+}
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Read the command line and the environment, and serve."""
+    parser = argparse.ArgumentParser(
+        prog="python -m services.gateway",
+        epilog="Each option can be a variable instead: --database is CREDENCE_DATABASE.",
+    )
+    for name, meaning in (_ARGUMENTS | _SHARED).items():
+        parser.add_argument(f"--{name.replace('_', '-')}", help=meaning, dest=name)
+    parser.add_argument(
+        "--insecure",
+        action="store_true",
+        default=None,
+        help="bind other addresses than loopback, without keys",
+    )
+    given = {k: v for k, v in vars(parser.parse_args(arguments)).items() if v is not None}
+    try:
+        settings = GatewaySettings(**{k: v for k, v in given.items() if k not in _SHARED})
+        where = Settings(**{k: v for k, v in given.items() if k in _SHARED})
+    except ValidationError as error:
+        parser.error(complaint(error))
+    try:
+        serve_gateway(settings, where)
+    except (UnsafeBindError, WorkerError) as error:
+        sys.exit(str(error))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,62 @@
+"""The application, assembled from its parts; there is no global one."""
+
+from importlib.metadata import version
+
+from fastapi import FastAPI
+
+from services.gateway import problems
+from services.gateway.auth import OriginGuard, names_of
+from services.gateway.deps import Deps
+from services.gateway.metrics import RequestMeter
+from services.gateway.openapi import describe
+from services.gateway.routes import (
+    catalog,
+    datasets,
+    draws,
+    health,
+    jobs,
+    models,
+    pages,
+    plots,
+    results,
+    unavailable,
+)
+
+_ROUTERS = (
+    models.router,
+    catalog.router,
+    datasets.router,
+    jobs.router,
+    results.router,
+    draws.router,
+    plots.router,
+    health.router,
+    pages.router,
+    unavailable.router,
+)
+
+
+def create_app(deps: Deps) -> FastAPI:
+    """Return the gateway's application.
+
+    Args:
+        deps: its parts, opened; whoever opened them closes them.
+    """
+    app = FastAPI(
+        title="Credence",
+        version=version("credence-inference"),
+        description="Post a model and data, get a posterior you can trust.",
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+    )
+    app.state.deps = deps
+    for router in _ROUTERS:
+        app.include_router(router)
+    # Handlers go in before the first request: the middleware stack is built once.
+    problems.install(app)
+    names = names_of(deps.settings.host, deps.settings.allowed_hosts)
+    app.add_middleware(OriginGuard, names=names)
+    app.add_middleware(RequestMeter, metrics=deps.metrics)
+    app.openapi = lambda: describe(app)  # type: ignore[method-assign]
+    return app

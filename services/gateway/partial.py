@@ -1,0 +1,66 @@
+"""What there is of a job that still runs: the draws and the ELBO points so far."""
+
+import json
+from datetime import UTC, datetime
+from importlib.metadata import version
+from typing import Any
+
+from workers.answer import write
+from workers.jobs import Job
+from workers.results import ElboResult, Outcome, Result, Timing
+from workers.store.artifacts import Artifacts
+from workers.store.draws import ArrowDraws
+from workers.store.store import Store
+from workers.summaries import summarize
+
+#: Below this the split halves of a chain have no variance to speak of.
+_FEWEST_DRAWS = 4
+_BATCH = 1000
+
+
+def partial_result(store: Store, artifacts: Artifacts, job: Job) -> dict[str, Any] | None:
+    """Return a result of what a running job has written so far; None where that is nothing."""
+    draws = ArrowDraws(artifacts, f"jobs/{job.id}/{job.token}")
+    summary = summarize(draws) if draws.draws >= _FEWEST_DRAWS else None
+    elbo = _elbo(store, job)
+    if summary is None and elbo is None:
+        return None
+    found = Result(
+        job=job.id,
+        engine=job.engine,
+        outcome=Outcome.STOPPED,
+        message="The job is still running; this is what it has computed so far.",
+        seed=job.seed,
+        version=version("credence-inference"),
+        tier=job.request.get("tier", "auto"),
+        precision=job.request.get("precision", "float64"),
+        partial=True,
+        timing=Timing(total=_seconds(job)),
+        summary=summary,
+        elbo=elbo,
+    )
+    answer: dict[str, Any] = json.loads(write(found))
+    return answer
+
+
+def _elbo(store: Store, job: Job) -> ElboResult | None:
+    """Gather the points of the ELBO trace from the events."""
+    steps: list[int] = []
+    trace: list[float | None] = []
+    after = 0
+    while batch := store.events(job.id, after, _BATCH):
+        after = batch[-1].id
+        for event in batch:
+            if event.kind == "elbo":
+                steps += event.payload["steps"]
+                trace += event.payload["values"]
+    if not steps:
+        return None
+    return ElboResult(trace=trace, steps=steps, final=trace[-1], standard_error=None)
+
+
+def _seconds(job: Job) -> float:
+    """Return the seconds since the job was started."""
+    if job.started_at is None:
+        return 0.0
+    return (datetime.now(UTC) - job.started_at).total_seconds()

@@ -1,0 +1,157 @@
+"""Jobs: submit, look at, cancel, delete, follow."""
+
+import re
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Header, Query, Request, Response
+from fastapi.concurrency import run_in_threadpool
+from fastapi.responses import StreamingResponse
+
+from services.errors import Complaint, InvalidInputError, NotAvailableError
+from services.gateway.deps import JsonBody, Owner, Parts
+from services.gateway.openapi import BODY, NAMED, job_body, problems
+from services.gateway.resources import JobPage, JobResource, job_resource
+from services.gateway.routes.paging import PageSize, PageToken
+from services.gateway.streams import stream
+from services.gateway.submission import KEY_LENGTH, submit
+from workers.jobs import JobState
+from workers.store.bell import WORK, job_topic
+
+router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
+
+_KEY = re.compile(rf"[\x21-\x7e]{{1,{KEY_LENGTH}}}\Z")
+_LABEL = re.compile(r"([A-Za-z_][A-Za-z0-9_.-]{0,63})[=:](.{0,256})\Z")
+
+
+@router.post(
+    "",
+    status_code=202,
+    response_model=JobResource,
+    openapi_extra=job_body(),
+    responses=problems(*BODY, *NAMED, 503),
+)
+def post_job(
+    body: JsonBody,
+    deps: Parts,
+    owner: Owner,
+    response: Response,
+    idempotency_key: Annotated[
+        str | None,
+        Header(description="The same key with the same body gives the first job again."),
+    ] = None,
+) -> JobResource:
+    """Check a job and queue it; it is on disk when this answers."""
+    job, _ = submit(deps, owner, body, _checked_key(idempotency_key))
+    response.headers["Location"] = f"/v1/jobs/{job.id}"
+    return job_resource(job)
+
+
+@router.get("", responses=problems(422))
+def list_jobs(
+    deps: Parts,
+    owner: Owner,
+    state: JobState | None = None,
+    label: Annotated[
+        str | None, Query(description="Only jobs with this label, `name:value`.")
+    ] = None,
+    page_size: PageSize = 50,
+    page_token: PageToken = None,
+) -> JobPage:
+    """List the caller's jobs, newest first."""
+    jobs, following = deps.store.list_jobs(
+        owner, state=state, label=_label(label), page_size=page_size, page_token=page_token
+    )
+    return JobPage(jobs=[job_resource(job) for job in jobs], next_page_token=following)
+
+
+@router.get("/{job_id}", responses=problems(*NAMED))
+def get_job(job_id: str, deps: Parts, owner: Owner) -> JobResource:
+    """Show a job."""
+    return job_resource(deps.store.get_job(owner, job_id))
+
+
+@router.post("/{job_id}/cancel", responses=problems(*NAMED))
+def cancel_job(job_id: str, deps: Parts, owner: Owner) -> JobResource:
+    """Ask a job to stop; what it has computed stays readable. An ended job is left alone."""
+    job = deps.store.request_cancel(owner, job_id)
+    deps.bell.ring(WORK)
+    deps.bell.ring(job_topic(job_id))
+    return job_resource(job)
+
+
+@router.delete("/{job_id}", status_code=204, responses=problems(*NAMED, 409))
+def delete_job(job_id: str, deps: Parts, owner: Owner) -> None:
+    """Delete an ended job with its events, draws and result."""
+    deps.store.delete_job(owner, job_id)
+    deps.artifacts.delete(f"jobs/{job_id}")
+
+
+@router.post("/{job_id}/extend", responses=problems(*NAMED, 422))
+def extend_job(job_id: str, deps: Parts, owner: Owner) -> None:
+    """Add draws to an ended job (not available yet)."""
+    deps.store.get_job(owner, job_id)
+    raise NotAvailableError("Extending a job is not available yet; submit it with more draws.")
+
+
+@router.get(
+    "/{job_id}/events",
+    response_class=StreamingResponse,
+    responses={
+        200: {"content": {"text/event-stream": {}}, "description": "Server-sent events."},
+        **problems(*NAMED, 422),
+    },
+)
+async def follow_job(
+    job_id: str,
+    request: Request,
+    deps: Parts,
+    owner: Owner,
+    last_event_id: Annotated[
+        str | None, Header(description="Resume after the event with this id.")
+    ] = None,
+) -> StreamingResponse:
+    """Follow a job: `state`, `progress`, `elbo`, `checkpoint` and `log` events as they happen."""
+    after = _event_id(last_event_id)
+    await run_in_threadpool(deps.store.get_job, owner, job_id)
+
+    async def events() -> Any:
+        with deps.metrics.streams.track_inprogress():
+            found = stream(
+                deps.store,
+                deps.switchboard,
+                job_id,
+                after=after,
+                ping_seconds=deps.settings.ping_seconds,
+                poll_seconds=deps.settings.poll_seconds,
+            )
+            async for chunk in found:
+                yield chunk
+
+    headers = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
+    return StreamingResponse(events(), media_type="text/event-stream", headers=headers)
+
+
+def _checked_key(key: str | None) -> str | None:
+    if key is not None and not _KEY.match(key):
+        message = f"write 1 to {KEY_LENGTH} visible ASCII characters"
+        raise InvalidInputError([Complaint(path="Idempotency-Key", message=message)])
+    return key
+
+
+def _label(text: str | None) -> str | None:
+    """Return the store's form of `name:value`."""
+    if text is None:
+        return None
+    match = _LABEL.match(text)
+    if match is None:
+        raise InvalidInputError([Complaint(path="label", message="write `name:value`")])
+    return f"{match[1]}={match[2]}"
+
+
+def _event_id(text: str | None) -> int:
+    if text is None or text == "":
+        return 0
+    if not (text.isascii() and text.isdecimal() and len(text) < 19):
+        message = "write the id of an event of this job"
+        raise InvalidInputError([Complaint(path="Last-Event-ID", message=message)])
+    return int(text)

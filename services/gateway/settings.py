@@ -1,0 +1,58 @@
+"""Settings of the gateway: where it listens and what it accepts."""
+
+from typing import Annotated
+
+from pydantic import Field, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+
+class GatewaySettings(BaseSettings):
+    """How one gateway process runs.
+
+    As with `workers.settings.Settings`, every field can be an argument or an environment variable:
+    `CREDENCE_HOST`, `CREDENCE_PORT`, `CREDENCE_INSECURE`, ...
+    """
+
+    model_config = SettingsConfigDict(
+        env_prefix="CREDENCE_", env_ignore_empty=True, extra="forbid", frozen=True
+    )
+
+    host: str = "127.0.0.1"
+    #: 0 takes a free port.
+    port: int = Field(default=8000, ge=0, le=65535)
+    #: Listen where others can reach us, though there are no keys.
+    insecure: bool = False
+    #: Names by which a request may call us, besides loopback's; in a variable separated by commas.
+    #: None: any name, unless we listen on loopback.
+    allowed_hosts: Annotated[tuple[str, ...] | None, NoDecode] = None
+    #: Bytes of a request's body.
+    max_body_size: int = 64 * 2**20
+    #: Bytes of a data set in memory: eight for every number.
+    max_dataset_bytes: int = 256 * 2**20
+    #: Columns of a data set.
+    max_dataset_columns: int = 1000
+    #: Data sets that are read at a time, each by a process of its own.
+    dataset_readers: int = 2
+    #: Seconds of processor time that reading one data set may take.
+    dataset_seconds: int = 30
+    #: Bytes of memory that reading one data set may take.
+    dataset_memory: int = 2 * 2**30
+    #: Bytes of draws that one job may produce.
+    max_draws_bytes: int = 4 * 2**30
+    #: Processes that check models.
+    checkers: int = 2
+    #: Seconds of processor time that the check of one model may take.
+    check_seconds: float = 4.5
+    #: Bytes of memory that the check of one model may take.
+    check_memory: int = 2 * 2**30
+    #: Seconds between the comments that keep an idle stream open.
+    ping_seconds: float = 15.0
+    #: Seconds after which a stream looks for events though no bell rang.
+    poll_seconds: float = 1.0
+
+    @field_validator("allowed_hosts", mode="before")
+    @classmethod
+    def _separated(cls, hosts: object) -> object:
+        if isinstance(hosts, str):
+            return tuple(name.strip().lower() for name in hosts.split(",") if name.strip())
+        return hosts

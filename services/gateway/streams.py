@@ -1,0 +1,135 @@
+"""Streams of a job's events: rows of the store as server-sent events, live and resumable."""
+
+import asyncio
+import contextlib
+import json
+import threading
+from collections.abc import AsyncIterator, Iterator
+
+from fastapi.concurrency import run_in_threadpool
+
+from workers.jobs import JobState
+from workers.store.bell import AbstractBell, job_topic
+from workers.store.errors import JobNotFoundError
+from workers.store.events import Event
+from workers.store.store import Store
+
+#: Rows read at once.
+BATCH = 500
+#: How long the listening thread may take to notice that it should end, in seconds.
+_CLOSING = 0.5
+
+#: What every job's topic starts with.
+_TOPICS = job_topic("")
+
+PING = b": ping\n\n"
+
+
+class Switchboard:
+    """Hands the rings of one bell to the streams of this process that wait for them."""
+
+    def __init__(self, bell: AbstractBell) -> None:
+        """Listen, in a thread of its own."""
+        self._bell = bell
+        self._ear = bell.listen(_TOPICS)
+        self._waiting: dict[str, set[tuple[asyncio.AbstractEventLoop, asyncio.Event]]] = {}
+        self._lock = threading.Lock()
+        self._closed = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="switchboard", daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """Stop listening."""
+        self._closed.set()
+        # Wakes the thread; other processes' streams look once in vain.
+        self._bell.ring(_TOPICS)
+        self._thread.join()
+        self._ear.close()
+
+    @contextlib.contextmanager
+    def listen(self, topic: str) -> Iterator[asyncio.Event]:
+        """Yield an event of the running loop that every ring of the topic sets."""
+        entry = (asyncio.get_running_loop(), asyncio.Event())
+        with self._lock:
+            self._waiting.setdefault(topic, set()).add(entry)
+        try:
+            yield entry[1]
+        finally:
+            with self._lock:
+                self._waiting[topic].discard(entry)
+                if not self._waiting[topic]:
+                    del self._waiting[topic]
+
+    def _run(self) -> None:
+        while not self._closed.is_set():
+            for topic in self._ear.wait(_CLOSING):
+                with self._lock:
+                    # The bare prefix rings when rings may have been lost: everyone looks.
+                    topics = list(self._waiting) if topic == _TOPICS else [topic]
+                    entries = [e for name in topics for e in self._waiting.get(name, ())]
+                for loop, event in entries:
+                    # A loop that is closing needs no waking.
+                    with contextlib.suppress(RuntimeError):
+                        loop.call_soon_threadsafe(event.set)
+
+
+async def stream(
+    store: Store,
+    switchboard: Switchboard,
+    job_id: str,
+    *,
+    after: int,
+    ping_seconds: float,
+    poll_seconds: float,
+) -> AsyncIterator[bytes]:
+    """Yield a job's events as they are written, until its last.
+
+    Args:
+        store: where they are.
+        switchboard: says when to look.
+        job_id: whose events.
+        after: the id of the last event that the reader has; 0 for none.
+        ping_seconds: an idle stream sends a comment so often.
+        poll_seconds: after so much silence it looks anyway.
+    """
+    silence = 0.0
+    with switchboard.listen(job_topic(job_id)) as rung:
+        while True:
+            rung.clear()
+            batch = await run_in_threadpool(store.events, job_id, after, BATCH)
+            for event in batch:
+                yield encode(event)
+                after = event.id
+            if batch:
+                silence = 0.0
+                if _ends(batch[-1]):
+                    return
+                continue
+            if await run_in_threadpool(_over, store, job_id, after):
+                return
+            try:
+                await asyncio.wait_for(rung.wait(), poll_seconds)
+            except TimeoutError:
+                silence += poll_seconds
+            if silence >= ping_seconds:
+                silence = 0.0
+                yield PING
+
+
+def encode(event: Event) -> bytes:
+    """Return one event in the format of the HTML standard, section 9.2."""
+    data = json.dumps(event.payload, separators=(",", ":"))
+    return f"id: {event.id}\nevent: {event.kind}\ndata: {data}\n\n".encode()
+
+
+def _ends(event: Event) -> bool:
+    return event.kind == "state" and JobState(event.payload["state"]).terminal
+
+
+def _over(store: Store, job_id: str, after: int) -> bool:
+    """Return whether the reader has everything that will ever be; a deleted job is over, too."""
+    try:
+        job = store.get_job(None, job_id)
+    except JobNotFoundError:
+        return True
+    return job.state.terminal and after >= job.event_count

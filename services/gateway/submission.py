@@ -1,0 +1,113 @@
+"""From the body of `POST /v1/jobs` to a job on disk: everything is checked before a row exists."""
+
+import hashlib
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from models.errors import DataError, TooLargeError, UnavailableError
+from services.gateway.bodies import JOB
+from services.gateway.complaints import parse
+from services.gateway.datasets import bind
+from services.gateway.deps import Deps
+from services.gateway.json import canonical
+from workers.inputs import located
+from workers.jobs import Job
+from workers.request import JobRequest, ModelReference
+from workers.store.bell import WORK
+from workers.store.errors import DatasetNotFoundError
+
+#: Characters of an Idempotency-Key.
+KEY_LENGTH = 256
+#: Engines of the contract that have no module yet.
+PLANNED = ("laplace", "pathfinder", "chees", "auto")
+
+
+def submit(deps: Deps, owner: str, posted: Any, key: str | None) -> tuple[Job, bool]:
+    """Check a posted job, store it and wake a dispatcher.
+
+    Args:
+        deps: the gateway's parts.
+        owner: who asks.
+        posted: the decoded body.
+        key: the Idempotency-Key.
+
+    Returns:
+        The job, on disk, and whether it is new.
+
+    Raises:
+        InvalidInputError, ModelError: something in it cannot be used; has the path.
+        ModelNotFoundError: it names a model that is not there.
+        IdempotencyConflictError: the key was used with another body.
+    """
+    refuse_planned(posted)
+    body = parse(JOB, posted)
+    _refuse_unavailable(body)
+    definition = _definition(deps, owner, body)
+    data, dataset_key = bind(deps, owner, definition, body.data)
+    description = deps.validator.check(definition, located(data, deps.artifacts))
+    _check_draws(body, description, deps.settings.max_draws_bytes)
+    sent = canonical(posted.get("data", {}))
+    digest = hashlib.sha256(canonical({**posted, "data": None}) + sent).hexdigest()
+    input_key = deps.artifacts.put_input(canonical(data))
+    stored = {**body.stored(), "model": posted["model"]}
+    try:
+        job, created = deps.store.submit(
+            owner, stored, definition, input_key, key, digest, dataset_key
+        )
+    except DatasetNotFoundError as error:
+        raise DataError("data.dataset", error.detail) from None
+    if created:
+        deps.bell.ring(WORK)
+        deps.metrics.submitted.labels(body.engine.kind).inc()  # type: ignore[attr-defined]
+    return job, created
+
+
+def refuse_planned(posted: Any) -> None:
+    """Say of engines that the contract has and this version does not that they are to come.
+
+    Raises:
+        UnavailableError: the engine is one of `PLANNED`.
+    """
+    engine = posted.get("engine") if isinstance(posted, dict) else None
+    kind = engine.get("kind") if isinstance(engine, dict) else None
+    if kind in PLANNED:
+        raise UnavailableError("engine.kind", f"{kind!r} is not available yet")
+
+
+def draws_bytes(engine: Any, description: Mapping[str, Any]) -> int:
+    """Return the bytes of all draws that an engine would make of a model, in float64.
+
+    Args:
+        engine: checked options; those without `draws` make none.
+        description: `models.compile.ModelDescription` as JSON, with data.
+    """
+    quantities = [*description["parameters"], *description.get("deterministics", [])]
+    values = sum(math.prod(q["shape"] or ()) for q in quantities)
+    return getattr(engine, "chains", 1) * getattr(engine, "draws", 0) * values * 8
+
+
+def _definition(deps: Deps, owner: str, body: JobRequest) -> dict[str, Any]:
+    if isinstance(body.model, ModelReference):
+        return deps.store.get_model(owner, body.model.id).definition
+    definition: dict[str, Any] = body.model.model_dump(mode="json", exclude_defaults=True)
+    return definition
+
+
+def _refuse_unavailable(body: JobRequest) -> None:
+    if body.tier == "compiled":
+        raise UnavailableError("tier", "the compiled tier is not available yet; write 'auto'")
+    if body.resources.gpus > 0:
+        raise UnavailableError("resources.gpus", "GPUs are not available yet; write 0")
+    if body.resources.workers > 1:
+        raise UnavailableError("resources.workers", "one worker per job for now; write 1")
+
+
+def _check_draws(body: JobRequest, description: Mapping[str, Any], limit: int) -> None:
+    size = draws_bytes(body.engine, description)
+    if size > limit:
+        raise TooLargeError(
+            "engine.draws",
+            f"the draws would take {size / 2**30:.1f} GiB and the limit is "
+            f"{limit / 2**30:g} GiB; ask for fewer draws or fewer chains",
+        )

@@ -1,0 +1,93 @@
+"""Draws over HTTP in every format."""
+
+import csv
+import io
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from services.gateway.deps import Deps
+from services.gateway.examples import DATA, EIGHT_SCHOOLS
+from tests.services.gateway.web import Web, assert_problem
+from workers.jobs import JobState
+from workers.store.draws import ArrowSink
+
+MU = np.random.default_rng(1).normal(size=(2, 5))
+THETA = np.random.default_rng(2).normal(size=(2, 5, 3))
+BODY: dict[str, Any] = {"model": EIGHT_SCHOOLS, "data": DATA, "engine": {"kind": "nuts"}}
+
+
+@pytest.fixture
+def link(web: Web, deps: Deps) -> Iterator[str]:
+    """The draws of a job that has ended."""
+    job = web.post("/v1/jobs", BODY).json()
+    claim = deps.store.claim("w", 30)
+    assert claim is not None
+    prefix = f"jobs/{job['id']}/{claim.token}"
+    sink = ArrowSink(deps.artifacts, prefix, lambda kind, payload: None)
+    sink.write({"mu": MU, "theta": THETA}, {})
+    sink.close()
+    deps.store.publish(job["id"], claim.token, JobState.SUCCEEDED, prefix)
+    return job["links"]["draws"]
+
+
+def test_csv(web: Web, link: str) -> None:
+    answer = web.get(link, params={"format": "csv"})
+    assert answer.headers["content-type"].startswith("text/csv")
+    header, *rows = list(csv.reader(io.StringIO(answer.text)))
+    assert header == ["chain", "draw", "mu", "theta[0]", "theta[1]", "theta[2]"]
+    assert len(rows) == 10
+    for chain, draw, mu, *theta in rows:
+        assert float(mu) == MU[int(chain), int(draw)]
+        assert [float(t) for t in theta] == list(THETA[int(chain), int(draw)])
+
+
+def test_json(web: Web, link: str) -> None:
+    found = web.get(link, params={"format": "json"}).json()
+    assert np.array_equal(np.array(found["mu"]), MU)
+    assert np.array_equal(np.array(found["theta"]), THETA)
+
+
+def test_arrow_is_the_default(web: Web, link: str) -> None:
+    answer = web.get(link)
+    assert answer.headers["content-type"] == "application/vnd.apache.arrow.stream"
+    table = pa.ipc.open_stream(answer.content).read_all()
+    assert table.column_names == ["chain", "draw", "mu", "theta[0]", "theta[1]", "theta[2]"]
+    assert np.array_equal(np.sort(table["mu"].to_numpy()), np.sort(MU.ravel()))
+
+
+def test_parameters_are_picked(web: Web, link: str) -> None:
+    text = web.get(link, params={"format": "csv", "parameters": "theta"}).text
+    assert text.splitlines()[0] == "chain,draw,theta[0],theta[1],theta[2]"
+
+
+@pytest.mark.parametrize(
+    ("query", "path"),
+    [
+        ({"format": "xml"}, "format"),
+        ({"parameters": "nu"}, "parameters"),
+        ({"parameters": ""}, "parameters"),
+        ({"parameters": "mu,"}, "parameters"),
+    ],
+)
+def test_what_is_not_there_is_refused(web: Web, link: str, query: Any, path: str) -> None:
+    found = assert_problem(web.get(link, params=query), 422)
+    assert found["errors"][0]["path"] == path
+
+
+def test_a_queued_job_has_no_draws(web: Web) -> None:
+    job = web.post("/v1/jobs", BODY).json()
+    assert_problem(web.get(job["links"]["draws"]), 409)
+    assert_problem(web.get(job["links"]["draws"], params={"partial": "true"}), 409)
+
+
+def test_an_engine_without_draws(web: Web, deps: Deps) -> None:
+    job = web.post("/v1/jobs", {**BODY, "engine": {"kind": "map"}}).json()
+    claim = deps.store.claim("w", 30)
+    assert claim is not None
+    prefix = f"jobs/{job['id']}/{claim.token}"
+    deps.store.publish(job["id"], claim.token, JobState.SUCCEEDED, prefix)
+    assert "map" in assert_problem(web.get(job["links"]["draws"]), 409)["detail"]

@@ -1,0 +1,116 @@
+"""The gateway as a process: real sockets, live streams, and an end within seconds."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TypeAlias
+
+import httpx
+import pytest
+
+from services.gateway.auth import UnsafeBindError
+from services.gateway.examples import DATA, EIGHT_SCHOOLS
+from services.gateway.server import serve_gateway
+from services.gateway.settings import GatewaySettings
+from workers.settings import Settings
+
+pytestmark = pytest.mark.slow
+
+BODY = {"model": EIGHT_SCHOOLS, "data": DATA, "engine": {"kind": "nuts"}}
+
+
+#: Its address and its process.
+Gateway: TypeAlias = tuple[str, "subprocess.Popen[bytes]"]
+
+
+def free_port() -> int:
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        port: int = found.getsockname()[1]
+        return port
+
+
+@pytest.fixture(scope="module")
+def process(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Gateway]:
+    port = free_port()
+    home = tmp_path_factory.mktemp("home")
+    command = ["-m", "services.gateway", "--port", str(port), "--home", str(home)]
+    with subprocess.Popen([sys.executable, *command]) as found:
+        url = f"http://127.0.0.1:{port}"
+        until = time.monotonic() + 120
+        while not _ready(url):
+            assert found.poll() is None
+            assert time.monotonic() < until
+            time.sleep(0.2)
+        yield url, found
+        found.kill()
+
+
+def _ready(url: str) -> bool:
+    try:
+        checks = httpx.get(f"{url}/readyz").json()["checks"]
+        # There is no dispatcher behind this gateway.
+        return set(checks.values()) == {"ok", "no dispatcher"}
+    except httpx.TransportError:
+        return False
+
+
+def test_a_stream_is_live(process: Gateway) -> None:
+    url, _ = process
+    job = httpx.post(f"{url}/v1/jobs", json=BODY, timeout=60).json()
+    with httpx.stream("GET", url + job["links"]["events"], timeout=30) as answer:
+        lines = answer.iter_lines()
+        assert next(lines) == "id: 1"
+        # The stream is open: what happens from now on has not been written yet.
+        httpx.post(url + job["links"]["cancel"])
+        data = [json.loads(line[6:]) for line in lines if line.startswith("data: ")]
+    assert data == [{"state": "queued"}, {"state": "cancelled"}]
+
+
+def test_a_body_over_the_limit_gets_its_answer(process: Gateway) -> None:
+    url, _ = process
+    headers = {"Content-Type": "application/json"}
+    answer = httpx.post(f"{url}/v1/jobs", content=b" " * (64 * 2**20 + 1), headers=headers)
+    assert answer.status_code == 413
+    assert answer.headers["content-type"] == "application/problem+json"
+
+
+def test_a_foreign_host_is_refused(process: Gateway) -> None:
+    url, _ = process
+    assert httpx.get(f"{url}/v1/jobs", headers={"Host": "evil.example"}).status_code == 403
+
+
+def test_it_ends_on_a_signal_though_a_stream_is_open(
+    process: Gateway,
+) -> None:
+    url, gateway = process
+    job = httpx.post(f"{url}/v1/jobs", json={**BODY, "seed": 1}, timeout=60).json()
+    children = _children(gateway.pid)
+    assert children
+    with httpx.stream("GET", url + job["links"]["events"], timeout=30) as answer:
+        next(answer.iter_lines())
+        began = time.monotonic()
+        gateway.send_signal(signal.SIGINT)
+        gateway.wait(10)
+    assert time.monotonic() - began < 10
+    for child in children:
+        with pytest.raises(ProcessLookupError):
+            os.kill(child, 0)
+
+
+def _children(pid: int) -> list[int]:
+    text = Path(f"/proc/{pid}/task/{pid}/children").read_text()
+    return [int(child) for child in text.split()]
+
+
+def test_it_does_not_bind_elsewhere(tmp_path: Path) -> None:
+    with pytest.raises(UnsafeBindError, match="loopback"):
+        serve_gateway(GatewaySettings(host="0.0.0.0"), Settings(home=tmp_path))

@@ -1,0 +1,358 @@
+"""Bad input: a problem with a path and a sentence, within 5 s, and no row in the store."""
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from services.gateway.deps import Deps
+from services.gateway.examples import DATA, EIGHT_SCHOOLS
+from services.gateway.submission import draws_bytes
+from tests.services.gateway.conftest import MAX_BODY
+from tests.services.gateway.web import Web, assert_problem
+from workers.engines import ENGINES, options_type
+
+NUTS = {"kind": "nuts"}
+Y = {"y": [1.0, 2.0, 0.5]}
+
+
+def job(model: Any, data: Any, **more: Any) -> dict[str, Any]:
+    return {"model": model, "data": data, "engine": NUTS, **more}
+
+
+def graph(*sites: Mapping[str, Any], **plates: Any) -> dict[str, Any]:
+    return {"language": "graph", "plates": plates, "sites": list(sites)}
+
+
+def site(name: str, distribution: str = "Normal", **args: Any) -> dict[str, Any]:
+    more = {k: args.pop(k) for k in ("plates", "observed") if k in args}
+    return {"name": name, "distribution": distribution, "args": args, **more}
+
+
+def pyro(*lines: str, arguments: str = "y") -> dict[str, Any]:
+    text = "".join(f"    {line}\n" for line in lines)
+    return {"language": "pyro", "source": f"def model({arguments}):\n{text}"}
+
+
+MU = site("mu", loc=0, scale=1)
+OBSERVED = site("y", loc="mu", scale=1, observed="y")
+PYRO_MU = "mu = pyro.sample('mu', dist.Normal(0., 1.))"
+PYRO_Y = "pyro.sample('y', dist.Normal(mu, 1.), obs=y)"
+GOOD = graph(MU, OBSERVED)
+GOOD_PYRO = pyro(PYRO_MU, PYRO_Y)
+
+
+def with_line(line: str) -> dict[str, Any]:
+    return job(pyro(PYRO_MU, line, PYRO_Y), Y)
+
+
+def with_value(expression: str) -> dict[str, Any]:
+    return job(graph(MU, {"name": "v", "value": expression}, OBSERVED), Y)
+
+
+#: Name -> body, and how a path in the answer starts.
+MODELS: dict[str, tuple[dict[str, Any], str]] = {
+    "unknown distribution": (
+        job(graph(site("mu", "Nrmal", loc=0, scale=1), OBSERVED), Y),
+        "model.sites[0]",
+    ),
+    "unknown argument": (job(graph(site("mu", loc=0, scal=1), OBSERVED), Y), "model.sites[0]"),
+    "unknown distribution, pyro": (with_line("a = pyro.sample('a', dist.Nrmal(0., 1.))"), "line 3"),
+    "unknown argument, pyro": (
+        with_line("a = pyro.sample('a', dist.Normal(0., scal=1.))"),
+        "line 3",
+    ),
+    "wrong shape": (
+        job(graph(MU, site("y", loc="mu + x", scale=1, observed="y")), {**Y, "x": [1, 2]}),
+        "model.sites[1]",
+    ),
+    "index out of range": (with_value("y[7]"), "model.sites[1]"),
+    "index array out of range": (
+        job(graph(MU, site("y", loc="mu * y[g]", scale=1, observed="y")), {**Y, "g": [0, 1, 9]}),
+        "model.sites[1]",
+    ),
+    "negative scale constant": (
+        job(graph(site("mu", loc=0, scale=-1), OBSERVED), Y),
+        "model.sites[0]",
+    ),
+    "negative scale data": (
+        job(graph(MU, site("y", loc="mu", scale="s", observed="y")), {**Y, "s": -1}),
+        "model.sites[1]",
+    ),
+    "name used twice": (job(graph(MU, MU, OBSERVED), Y), "model.sites[1]"),
+    "name used too early": (
+        job(graph(site("a", loc="mu", scale=1), MU, OBSERVED), Y),
+        "model.sites[0]",
+    ),
+    "name of a function": (job(graph(site("exp", loc=0, scale=1), OBSERVED), Y), "model.sites[0]"),
+    "no name": (job(graph(site("a b", loc=0, scale=1), OBSERVED), Y), "model.sites[0].name"),
+    "outside the support": (
+        job(graph(MU, site("y", "Poisson", rate="exp(mu)", observed="y")), {"y": [1, -2]}),
+        "model.sites[1]",
+    ),
+    "syntax error, graph": (with_value("mu +"), "model.sites[1].value"),
+    "syntax error, pyro": (with_line("mu = = 3"), "line 3, column"),
+    "nothing to infer": (job(graph(site("y", loc=0, scale=1, observed="y")), Y), "model"),
+    "nothing observed": (job(graph(MU), {}), "model"),
+    "no sites": (job(graph(), {}), "model.sites"),
+    "unknown field of a site": (
+        job(graph({**MU, "plate": ["a"]}, OBSERVED), Y),
+        "model.sites[0].plate",
+    ),
+    "unknown language": (job({"language": "bugs", "source": ""}, Y), "model.language"),
+    "no language": (job({"sites": []}, Y), "model.language"),
+    "unknown catalogue model": (job({"language": "catalog", "name": "nine_schools"}, {}), "model"),
+    "model is no object": (job("eight_schools", {}), "model"),
+    "terabyte of zeros": (with_value("sum(zeros(10**12))"), "model.sites[1]"),
+    "terabyte of zeros, pyro": (with_line("z = torch.zeros(10**12).sum()"), "line 3"),
+    "terabyte of eye": (with_value("sum(eye(10**6))"), "model.sites[1]"),
+    "terabyte of outer": (
+        with_value("sum(exp(outer(arange(10**6), arange(10**6))))"),
+        "model.sites[1]",
+    ),
+    "plate of 10^12": (
+        job(graph(site("a", loc=0, scale=1, plates=["p"]), MU, OBSERVED, p=10**12), Y),
+        "model",
+    ),
+    "plate of 10^12, pyro": (
+        job(
+            pyro(
+                PYRO_MU,
+                "with pyro.plate('p', 10**12):",
+                "    a = pyro.sample('a', dist.Normal(0., 1.))",
+                PYRO_Y,
+            ),
+            Y,
+        ),
+        "line",
+    ),
+    "long loop": (with_line("for i in range(10**9): a = i"), "line 3"),
+    "nested loops": (
+        job(
+            pyro(
+                PYRO_MU,
+                "for i in range(5000):",
+                "    for j in range(5000):",
+                "        a = i * j",
+                PYRO_Y,
+            ),
+            Y,
+        ),
+        "line",
+    ),
+    "huge power": (with_value("9**9**9**9"), "model.sites[1]"),
+    "huge power, pyro": (with_line("a = 10**10**10"), "line 3"),
+    "huge power of a power": (with_value("((10**18)**18)**18"), "model.sites[1]"),
+    "not a finite constant": (with_value("mu * 1e999"), "model.sites[1]"),
+    "not a finite constant, pyro": (with_line("a = 1e999 * mu"), "line 3"),
+    "long expression": (with_value("mu" + " + mu" * 3000), "model.sites[1]"),
+    "long source": (with_line("a = 0" + "1" * 66_000), "model.source"),
+    "deep parentheses": (with_value("(" * 4000 + "mu" + ")" * 4000), "model.sites[1]"),
+    "deep parentheses, pyro": (with_line("a = " + "(" * 20_000 + ")" * 20_000), "line"),
+    "deep unary": (with_value("-" * 9000 + "mu"), "model.sites[1]"),
+    "deep powers": (with_line("a = " + "**".join(["2"] * 9000)), "line"),
+    "deep attributes": (with_line("a = mu" + ".T" * 20_000), "line"),
+    "many digits": (with_value("1" * 6000), "model.sites[1]"),
+    "NUL in a source": (with_line("a = 1\0"), "model.source"),
+    "two functions": (
+        job({"language": "pyro", "source": "def a():\n    pass\ndef b():\n    pass\n"}, {}),
+        "line",
+    ),
+    "no function": (job({"language": "pyro", "source": "x = 1\n"}, {}), "line 1"),
+    "empty source": (job({"language": "pyro", "source": ""}, {}), ""),
+    "stan": (job({"language": "stan", "source": "model {}"}, {}), "model.language"),
+    "formula": (job({"language": "formula", "formula": "y ~ x"}, {}), "model.language"),
+}
+
+_OUTSIDE = (
+    "import os",
+    "from os import system",
+    "a = ().__class__",
+    "a = ().__class__.__base__.__subclasses__()",
+    "a = open('/etc/passwd')",
+    "a = torch.load('x')",
+    "a = lambda: 1",
+    "a = f'{mu}'",
+    "a = [i for i in range(3)]",
+    "a = {i: i for i in range(3)}",
+    "a = sum(i for i in range(3))",
+    "while True: a = 1",
+    "try:\n        a = 1\n    except Exception:\n        a = 2",
+    "def inner(): a = 1",
+    "class A: a = 1",
+    "a: int = 1",
+    "eval('1')",
+    "exec('1')",
+    "getattr(mu, 'a')",
+    "global a",
+    "del mu",
+    "a = yield",
+    "a = await mu",
+    "a = (b := 1)",
+    "a = torch.ops.aten",
+    "a = mu.data",
+    "a = mu.numpy()",
+    "a = mu.storage()",
+    "a = torch.from_file('x')",
+    "a = dist.Normal.__init__",
+    "a = pyro.get_param_store()",
+    "a = __import__('os')",
+    "a = 'x'.format(mu)",
+    "return mu.__dict__",
+    "raise ValueError",
+    "assert mu",
+    "with open('x'): a = 1",
+    "a = print(mu)",
+    "a = mu @ __builtins__",
+    "if False: import os",
+)
+for _line in _OUTSIDE:
+    MODELS[f"outside: {_line[:30]}"] = (with_line(_line), "line 3")
+for _text in (
+    "().__class__",
+    "open('x')",
+    "lambda: 1",
+    "[i for i in y]",
+    "f'{mu}'",
+    "mu.__class__",
+):
+    MODELS[f"outside, graph: {_text}"] = (with_value(_text), "model.sites[1]")
+for _head, _name in (
+    ("@pyro.plate\ndef model(y):", "decorator"),
+    ("def model(y=1):", "default"),
+    ("def model(y: int):", "annotation"),
+    ("def model(*y):", "star"),
+    ("async def model(y):", "async"),
+):
+    _source = f"{_head}\n    {PYRO_MU}\n    {PYRO_Y}\n"
+    MODELS[_name] = (job({"language": "pyro", "source": _source}, Y), "line")
+
+DATA_CASES: dict[str, tuple[Any, str]] = {
+    "missing": ({}, "data"),
+    "surplus": ({**Y, "z": 1}, "data.z"),
+    "ragged": ({"y": [[1, 2], [3]]}, "data.y"),
+    "textual": ({"y": [1, "two", 3]}, "data.y[1]"),
+    "null": ({"y": [1, None, 3]}, "data.y[1]"),
+    "empty": ({"y": []}, "data.y"),
+    "an object": ({"y": {"a": 1}}, "data.y"),
+    "too big an integer": ({"y": [1, 10**30]}, "data.y"),
+    "a list": ([1, 2], "data"),
+    "a dataset that is not there": ({"dataset": "abc"}, "data.dataset"),
+    "no name": ({**Y, "a b": 1}, "data"),
+}
+
+REST: dict[str, tuple[dict[str, Any], str]] = {
+    "unknown engine": ({"engine": {"kind": "nutz"}}, "engine.kind"),
+    "planned engine": ({"engine": {"kind": "chees"}}, "engine.kind"),
+    "no kind": ({"engine": {}}, "engine.kind"),
+    "engine is no object": ({"engine": "nuts"}, "engine"),
+    "unknown option": ({"engine": {"kind": "nuts", "drawz": 5}}, "engine.drawz"),
+    "chains 0": ({"engine": {"kind": "nuts", "chains": 0}}, "engine.chains"),
+    "chains 10^9": ({"engine": {"kind": "nuts", "chains": 10**9}}, "engine.chains"),
+    "chains a text": ({"engine": {"kind": "nuts", "chains": "many"}}, "engine.chains"),
+    "chains 1.5": ({"engine": {"kind": "nuts", "chains": 1.5}}, "engine.chains"),
+    "too many draws": (
+        {"engine": {"kind": "nuts", "chains": 4096, "draws": 10**6}},
+        "engine.draws",
+    ),
+    "draws 10^30": ({"engine": {"kind": "nuts", "draws": 10**30}}, "engine.draws"),
+    "target_accept 2": ({"engine": {"kind": "nuts", "target_accept": 2}}, "engine.target_accept"),
+    "seed -1": ({"seed": -1}, "seed"),
+    "seed 2^63": ({"seed": 2**63}, "seed"),
+    "seed a text": ({"seed": "x"}, "seed"),
+    "unknown precision": ({"precision": "float16"}, "precision"),
+    "unknown tier": ({"tier": "fast"}, "tier"),
+    "compiled tier": ({"tier": "compiled"}, "tier"),
+    "cpus 0": ({"resources": {"cpus": 0}}, "resources.cpus"),
+    "gpus": ({"resources": {"gpus": 1}}, "resources.gpus"),
+    "workers": ({"resources": {"workers": 2}}, "resources.workers"),
+    "no time": ({"limits": {"max_seconds": 0}}, "limits.max_seconds"),
+    "unknown limit": ({"limits": {"max_second": 5}}, "limits.max_second"),
+    "labels no texts": ({"labels": {"a": 1}}, "labels.a"),
+    "label's name": ({"labels": {"a b": "x"}}, 'labels["a b"]'),
+    "unknown field": ({"sed": 3}, "sed"),
+}
+
+BODIES: dict[str, tuple[bytes, int, str]] = {
+    "empty": (b"", 400, ""),
+    "no JSON": (b"{", 400, ""),
+    "nested 10 000 deep": (b"[" * 10_000 + b"]" * 10_000, 400, ""),
+    "objects 10 000 deep": (b'{"a":' * 10_000 + b"1" + b"}" * 10_000, 400, ""),
+    "NaN": (b'{"model": {}, "data": {"y": [1, NaN]}}', 422, "data.y[1]"),
+    "Infinity": (b'{"data": {"y": -Infinity}}', 422, "data.y"),
+    "1e999": (b'{"data": {"y": [[1e999]]}}', 422, "data.y[0][0]"),
+    "duplicate key": (b'{"data": {"y": 1, "y": 2}}', 422, "data.y"),
+    "NUL": (b'{"model": {"language": "pyro", "source": "\\u0000"}}', 422, "model.source"),
+    "no object": (b"[]", 422, "body"),
+    "null": (b"null", 422, "body"),
+    "over the limit": (b'"' + b"x" * (MAX_BODY + 1) + b'"', 413, ""),
+}
+
+
+def refuse(web: Web, deps: Deps, body: Any, path: str, status: int = 422) -> dict[str, Any]:
+    began = time.perf_counter()
+    answer = web.post("/v1/jobs", body)
+    seconds = time.perf_counter() - began
+    found = assert_problem(answer, status)
+    if path:
+        assert any(c["path"].startswith(path) for c in found["errors"]), found
+    assert len(found["detail"]) > 10
+    assert seconds < 5.0
+    assert deps.store.list_jobs(None) == ([], None)
+    assert deps.artifacts.list("inputs") == []
+    return found
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_bad_models_are_refused(web: Web, deps: Deps, name: str) -> None:
+    body, path = MODELS[name]
+    refuse(web, deps, body, path)
+
+
+@pytest.mark.parametrize("model", [GOOD, GOOD_PYRO], ids=["graph", "pyro"])
+@pytest.mark.parametrize("name", DATA_CASES)
+def test_bad_data_are_refused(web: Web, deps: Deps, model: Any, name: str) -> None:
+    data, path = DATA_CASES[name]
+    refuse(web, deps, job(model, data), path)
+
+
+@pytest.mark.parametrize("name", REST)
+def test_bad_circumstances_are_refused(web: Web, deps: Deps, name: str) -> None:
+    more, path = REST[name]
+    refuse(web, deps, job(EIGHT_SCHOOLS, DATA, **more), path)
+
+
+@pytest.mark.parametrize("name", BODIES)
+def test_bad_bodies_are_refused(web: Web, deps: Deps, name: str) -> None:
+    body, status, path = BODIES[name]
+    refuse(web, deps, body, path, status)
+
+
+def test_missing_parts_are_all_named(web: Web, deps: Deps) -> None:
+    found = refuse(web, deps, {"engine": {"kind": "nuts", "chains": 0}}, "model")
+    assert [c["path"] for c in found["errors"]] == ["model", "engine.chains"]
+
+
+def test_a_misspelt_option_gets_a_suggestion(web: Web, deps: Deps) -> None:
+    body = job(EIGHT_SCHOOLS, DATA, engine={"kind": "nuts", "drawz": 5})
+    found = refuse(web, deps, body, "engine.drawz")
+    assert "did you mean 'draws'" in found["errors"][0]["message"]
+
+
+@pytest.mark.parametrize("model", [GOOD, GOOD_PYRO], ids=["graph", "pyro"])
+def test_the_good_models_of_these_cases_are_accepted(web: Web, deps: Deps, model: Any) -> None:
+    answer = web.post("/v1/jobs", job(model, Y))
+    assert answer.status_code == 202, answer.text
+    jobs, _ = deps.store.list_jobs(None)
+    assert [job.id for job in jobs] == [answer.json()["id"]]
+
+
+def test_draws_are_estimated_over_every_quantity() -> None:
+    description = {
+        "parameters": [{"shape": []}, {"shape": [3]}],
+        "deterministics": [{"shape": [2, 5]}],
+    }
+    options = options_type(ENGINES["nuts"])(kind="nuts", chains=2, draws=7)  # type: ignore[call-arg]
+    assert draws_bytes(options, description) == 2 * 7 * 14 * 8
+    assert draws_bytes(options_type(ENGINES["mle"])(), description) == 0

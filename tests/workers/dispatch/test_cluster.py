@@ -1,0 +1,131 @@
+"""The same jobs on Ray actors, and what happens when these die or hang."""
+
+import os
+import re
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.workers.dispatch.house import LONG, House
+from workers.dispatch.cluster import ClusterBackend
+from workers.jobs import JobState
+
+pytestmark = pytest.mark.ray
+
+
+def test_a_job_becomes_a_result(house: House, warm_cluster: ClusterBackend) -> None:
+    with house.dispatching(warm_cluster):
+        job = house.wait(house.submit())
+    assert job.state is JobState.SUCCEEDED
+    assert 1.0 < house.result(job)["summary"]["mu"]["mean"] < 3.0
+    assert house.states(job) == ["queued", "running", "succeeded"]
+
+
+def test_a_tiny_jobs_overhead_is_milliseconds(house: House, warm_cluster: ClusterBackend) -> None:
+    overheads = []
+    with house.dispatching(warm_cluster):
+        for _ in range(5):
+            began = time.monotonic()
+            job = house.wait(house.submit())
+            took = time.monotonic() - began
+            overheads.append(took - house.result(job)["timing"]["total"])
+    # About 30 ms on an idle machine, most of them the disk's; the bound is for a busy one.
+    assert min(overheads) < 0.5
+
+
+def test_jobs_run_side_by_side(house: House, warm_cluster: ClusterBackend) -> None:
+    with house.dispatching(warm_cluster):
+        jobs = [house.submit(LONG), house.submit(LONG)]
+        for job in jobs:
+            house.wait_for_phase(job)
+        for job in jobs:
+            house.cancel(job)
+        assert {house.wait(job).state for job in jobs} == {JobState.CANCELLED}
+
+
+def test_cancelling_keeps_what_was_computed(house: House, warm_cluster: ClusterBackend) -> None:
+    with house.dispatching(warm_cluster):
+        job = house.submit(LONG)
+        house.wait_for_phase(job)
+        asked = time.monotonic()
+        house.cancel(job)
+        ended = house.wait(job)
+        taken = time.monotonic() - asked
+    assert ended.state is JobState.CANCELLED
+    assert taken < 2.0
+    assert house.result(ended)["partial"] is True
+
+
+def test_a_killed_workers_job_runs_again_to_its_end(
+    house: House, warm_cluster: ClusterBackend
+) -> None:
+    with house.dispatching(warm_cluster):
+        job = house.submit({**LONG, "draws": 2000})
+        house.wait_for_phase(job)
+        (process,) = warm_cluster.busy()
+        os.kill(process, signal.SIGKILL)
+        ended = house.wait(job, seconds=120)
+    assert (ended.state, ended.attempts) == (JobState.SUCCEEDED, 2)
+    assert house.states(job) == ["queued", "running", "queued", "running", "succeeded"]
+    assert house.result(ended)["diagnostics"]["divergences"] is not None
+
+
+def test_a_step_that_never_returns_is_ended_by_force(
+    house: House, warm_cluster: ClusterBackend
+) -> None:
+    with house.dispatching(warm_cluster, grace_seconds=1.0):
+        job = house.submit(LONG)
+        house.wait_for_phase(job)
+        (process,) = warm_cluster.busy()
+        # Hung as native code hangs: it hears nothing, neither the request nor Ray's kill.
+        os.kill(process, signal.SIGSTOP)
+        asked = time.monotonic()
+        house.cancel(job)
+        ended = house.wait(job, seconds=30)
+        taken = time.monotonic() - asked
+    assert ended.state is JobState.CANCELLED
+    assert taken < 5.0
+    end = time.monotonic() + 10
+    while (Path("/proc") / str(process)).exists():
+        assert time.monotonic() < end, "the process is still there"
+        time.sleep(0.05)
+
+
+def test_a_worn_worker_is_replaced(
+    house: House, warm_cluster: ClusterBackend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(warm_cluster, "_jobs_per_worker", 1)
+    with house.dispatching(warm_cluster):
+        jobs = [house.submit() for _ in range(3)]
+        assert {house.wait(job, seconds=120).state for job in jobs} == {JobState.SUCCEEDED}
+
+
+def test_a_worker_of_another_version_is_refused_for_good(
+    house: House, warm_cluster: ClusterBackend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert warm_cluster.trouble() is None
+    try:
+        with monkeypatch.context() as other:
+            other.setattr(warm_cluster, "_version", "99.0")
+            other.setattr(warm_cluster, "_jobs_per_worker", 1)
+            with house.dispatching(warm_cluster):
+                # Its worker is worn afterwards, and the new one is of "another" version.
+                house.wait(house.submit())
+                end = time.monotonic() + 120
+                while warm_cluster.trouble() is None:
+                    assert time.monotonic() < end
+                    time.sleep(0.05)
+                time.sleep(1.0)
+                assert warm_cluster.warm() == 1, "no other is started in its place"
+        assert re.fullmatch(
+            r"refused, because this is version \S+: \S+ \(version \S+\)",
+            warm_cluster.trouble() or "",
+        )
+    finally:
+        # As if the node had left and come back.
+        nodes = warm_cluster._nodes
+        warm_cluster._settle({})
+        warm_cluster._settle(nodes)
+    assert warm_cluster.trouble() is None

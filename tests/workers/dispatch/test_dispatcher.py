@@ -1,0 +1,245 @@
+"""The dispatcher against the real store, with runs that a test drives."""
+
+import threading
+import time
+
+import pytest
+
+from tests.workers.dispatch.house import House
+from tests.workers.dispatch.scripted import ScriptedBackend
+from workers.dispatch.backend import ClusterLostError, WorkerLostError
+from workers.dispatch.dispatcher import Dispatcher
+from workers.dispatch.task import Receipt
+from workers.jobs import JobState
+
+DONE = Receipt(state="succeeded", result=True)
+
+
+def progress(house: House, job: object) -> list[int]:
+    events = house.store.events(job.id)  # type: ignore[attr-defined]
+    return [event.payload["done"] for event in events if event.kind == "progress"]
+
+
+def test_events_arrive_in_order_before_the_end(house: House) -> None:
+    backend = ScriptedBackend()
+    with house.dispatching(backend):
+        job = house.submit()
+        run = backend.run()
+        run.tell(1, 2)
+        run.tell(3)
+        run.end(DONE)
+        ended = house.wait(job)
+    assert ended.state is JobState.SUCCEEDED
+    assert ended.result_prefix == f"jobs/{job.id}/1"
+    assert progress(house, job) == [1, 2, 3]
+    assert house.states(job) == ["queued", "running", "succeeded"]
+    assert house.store.events(job.id)[-1].kind == "state"
+
+
+def test_a_failed_job_has_its_problem_and_no_result(house: House) -> None:
+    backend = ScriptedBackend()
+    error = {"type": "urn:credence:problem:model-error", "title": "t", "detail": "d"}
+    with house.dispatching(backend):
+        job = house.submit()
+        backend.run().end(Receipt(state="failed", error=error))
+        ended = house.wait(job)
+    assert (ended.state, ended.error, ended.result_prefix) == (JobState.FAILED, error, None)
+
+
+def test_a_job_is_picked_up_at_the_ring(house: House) -> None:
+    backend = ScriptedBackend()
+    delays = []
+    with house.dispatching(backend):
+        for number in range(5):
+            time.sleep(0.05)
+            job, submitted = house.submit(), time.monotonic()
+            backend.run(number).end(DONE)
+            delays.append(time.monotonic() - submitted)
+            house.wait(job)
+    assert min(delays) < 0.2
+
+
+def test_no_more_jobs_are_claimed_than_there_is_room_for(house: House) -> None:
+    backend = ScriptedBackend(places=2)
+    with house.dispatching(backend):
+        jobs = [house.submit() for _ in range(4)]
+        backend.run(1)
+        time.sleep(0.3)
+        states = [house.store.get_job(None, job.id).state for job in jobs]
+        assert states == [JobState.RUNNING] * 2 + [JobState.QUEUED] * 2
+        for number in range(4):
+            backend.run(number).end(DONE)
+        assert {house.wait(job).state for job in jobs} == {JobState.SUCCEEDED}
+
+
+def test_a_cancelled_run_is_asked_to_stop_and_its_partial_result_published(house: House) -> None:
+    backend = ScriptedBackend()
+    with house.dispatching(backend):
+        job = house.submit()
+        run = backend.run()
+        asked = time.monotonic()
+        house.cancel(job)
+        while not run.stops:
+            assert time.monotonic() - asked < 2.0
+            time.sleep(0.005)
+        run.end(Receipt(state="cancelled", result=True))
+        ended = house.wait(job)
+    assert run.stops[0] == "cancelled"
+    assert not run.killed.is_set()
+    assert (ended.state, ended.result_prefix) == (JobState.CANCELLED, f"jobs/{job.id}/1")
+
+
+def test_a_run_that_does_not_stop_is_killed_after_the_grace_time(house: House) -> None:
+    backend = ScriptedBackend()
+    with house.dispatching(backend, grace_seconds=0.3):
+        job = house.submit()
+        run = backend.run()
+        house.cancel(job)
+        ended = house.wait(job, seconds=10)
+    assert run.killed.is_set()
+    assert (ended.state, ended.result_prefix) == (JobState.CANCELLED, None)
+
+
+def test_a_run_past_its_limit_and_the_grace_time_is_killed(house: House) -> None:
+    backend = ScriptedBackend()
+    with house.dispatching(backend, grace_seconds=0.2):
+        job = house.submit(limits={"max_seconds": 0.2})
+        ended = house.wait(job, seconds=10)
+    assert backend.run().killed.is_set()
+    assert ended.state is JobState.EXPIRED
+
+
+def test_a_lost_worker_costs_an_attempt_and_the_job_runs_again(house: House) -> None:
+    backend = ScriptedBackend()
+    with house.dispatching(backend):
+        job = house.submit()
+        backend.run(0).tell(1)
+        backend.run(0).script.append(WorkerLostError("gone"))
+        backend.run(1).end(DONE)
+        ended = house.wait(job)
+    assert (ended.state, ended.attempts) == (JobState.SUCCEEDED, 2)
+    assert ended.result_prefix == f"jobs/{job.id}/2"
+    assert house.states(job) == ["queued", "running", "queued", "running", "succeeded"]
+
+
+def test_a_job_that_kills_its_workers_fails_in_the_end(house: House) -> None:
+    backend = ScriptedBackend()
+    with house.dispatching(backend):
+        job = house.submit()
+        for number in range(3):
+            backend.run(number).script.append(WorkerLostError("gone"))
+        ended = house.wait(job)
+    assert (ended.state, ended.attempts) == (JobState.FAILED, 3)
+    assert ended.error is not None
+    assert ended.error["type"].endswith("lease-lost")
+
+
+def test_a_worker_that_does_not_take_the_job_is_survived(house: House) -> None:
+    backend = ScriptedBackend()
+    backend.refuse = 1
+    with house.dispatching(backend):
+        job = house.submit()
+        backend.run(0).end(DONE)
+        assert house.wait(job).state is JobState.SUCCEEDED
+
+
+def test_a_run_whose_lease_was_lost_is_killed_and_changes_nothing(house: House) -> None:
+    backend = ScriptedBackend()
+    with house.dispatching(backend):
+        job = house.submit()
+        run = backend.run(0)
+        # Another dispatcher finds the lease run out, as after a long pause of this one.
+        house.store.heartbeat(job.id, 1, -1.0)
+        house.store.requeue_expired()
+        claim = house.store.claim("another", 60.0)
+        if claim is None:  # This one was quicker and has the job again, under another token.
+            backend.run(1).end(DONE)
+        else:
+            house.store.publish(job.id, claim.token, JobState.SUCCEEDED, "jobs/other/2")
+        assert run.killed.wait(10)
+        run.end(Receipt(state="failed"))
+        assert house.wait(job).state is JobState.SUCCEEDED
+    assert house.states(job).count("succeeded") == 1
+
+
+def test_a_silent_dispatchers_job_is_taken_over(house: House) -> None:
+    job = house.submit()
+    claim = house.store.claim("silent", 0.5)
+    assert claim is not None
+    backend = ScriptedBackend()
+    with house.dispatching(backend):
+        backend.run(0).end(DONE)
+        ended = house.wait(job)
+    assert (ended.state, ended.attempts) == (JobState.SUCCEEDED, 2)
+
+
+def test_leases_are_prolonged_while_a_run_goes_on(house: House) -> None:
+    backend = ScriptedBackend()
+    with house.dispatching(backend, lease_seconds=1.0):
+        job = house.submit()
+        backend.run(0)
+        time.sleep(2.5)
+        backend.run(0).end(DONE)
+        assert house.wait(job).attempts == 1
+
+
+def test_jobs_in_hand_are_put_back_uncounted_when_the_dispatcher_stops(house: House) -> None:
+    backend = ScriptedBackend()
+    with house.dispatching(backend):
+        job = house.submit()
+        run = backend.run(0)
+    seen = house.store.get_job(None, job.id)
+    assert (seen.state, seen.attempts) == (JobState.QUEUED, 0)
+    assert run.killed.is_set()
+
+
+def test_what_is_left_of_the_time_limit_counts_over_attempts(house: House) -> None:
+    backend = ScriptedBackend()
+    with house.dispatching(backend):
+        job = house.submit(limits={"max_seconds": 100})
+        time.sleep(0.3)
+        backend.run(0).script.append(WorkerLostError("gone"))
+        limit = backend.run(1).task.max_seconds
+        backend.run(1).end(DONE)
+        house.wait(job)
+    assert limit is not None
+    assert 90 < limit < 99.9
+
+
+def test_a_dispatcher_is_present_while_it_runs(house: House) -> None:
+    with house.dispatching(ScriptedBackend(places=2)):
+        end = time.monotonic() + 10
+        while house.store.present(15).warm != 2:
+            assert time.monotonic() < end
+            time.sleep(0.01)
+    assert house.store.present(15).dispatchers == 0
+
+
+def test_what_keeps_workers_away_is_announced_at_once(house: House) -> None:
+    backend = ScriptedBackend()
+    with house.dispatching(backend):
+        house.wait(house.submit(), JobState.RUNNING)
+        began = time.monotonic()
+        backend.complaint = "refused: n2"
+        while house.store.present(15).troubles != ("refused: n2",):
+            assert time.monotonic() - began < 2
+            time.sleep(0.01)
+
+
+def test_a_lost_cluster_ends_the_dispatcher_and_puts_its_jobs_back(house: House) -> None:
+    backend = ScriptedBackend()
+    dispatcher = Dispatcher(house.store, house.bell, backend, artifacts=house.url)
+
+    def lose() -> None:
+        backend.run()
+        backend.lost = True
+
+    job = house.submit()
+    losing = threading.Thread(target=lose)
+    losing.start()
+    with pytest.raises(ClusterLostError):
+        dispatcher.run()
+    losing.join()
+    seen = house.store.get_job(None, job.id)
+    assert (seen.state, seen.attempts) == (JobState.QUEUED, 0)
+    assert house.store.present(15).dispatchers == 0

@@ -1,0 +1,59 @@
+"""The dispatcher's side of a lease, against the real store."""
+
+import pytest
+
+from tests.workers.dispatch.house import House
+from workers.dispatch.lease import Lease
+from workers.dispatch.task import Event, Receipt
+from workers.jobs import JobState
+from workers.store.bell import job_topic
+
+
+@pytest.fixture
+def lease(house: House) -> Lease:
+    house.submit()
+    claim = house.store.claim("here", 30.0)
+    assert claim is not None
+    return Lease(house.store, house.bell, claim, 30.0)
+
+
+def test_a_beat_and_a_look_see_a_cancel(house: House, lease: Lease) -> None:
+    assert not lease.beat().cancel_requested
+    house.cancel(lease.job)
+    assert lease.look().cancel_requested
+    assert lease.beat().cancel_requested
+    assert not lease.lost.is_set()
+
+
+def test_a_fresh_lease_is_not_due(lease: Lease) -> None:
+    assert not lease.due()
+
+
+def test_what_is_written_rings(house: House, lease: Lease) -> None:
+    with house.bell.listen(job_topic(lease.job.id)) as ear:
+        lease.append((Event(kind="progress", payload={"done": 1}),))
+        assert ear.wait(5.0)
+        assert lease.publish(Receipt(state="succeeded", result=True))
+        assert ear.wait(5.0)
+
+
+def test_a_lease_taken_over_writes_nothing(house: House, lease: Lease) -> None:
+    house.store.heartbeat(lease.job.id, lease.token, -1.0)
+    house.store.requeue_expired()
+    before = len(house.store.events(lease.job.id))
+    lease.append((Event(kind="progress", payload={"done": 1}),))
+    assert lease.lost.is_set()
+    assert not lease.publish(Receipt(state="succeeded", result=True))
+    assert len(house.store.events(lease.job.id)) == before
+    assert not lease.look().alive
+
+
+def test_giving_up_costs_an_attempt_and_releasing_does_not(house: House, lease: Lease) -> None:
+    lease.give_up()
+    seen = house.store.get_job(None, lease.job.id)
+    assert (seen.state, seen.attempts) == (JobState.QUEUED, 1)
+    claim = house.store.claim("here", 30.0)
+    assert claim is not None
+    assert Lease(house.store, house.bell, claim, 30.0).release()
+    seen = house.store.get_job(None, lease.job.id)
+    assert (seen.state, seen.attempts) == (JobState.QUEUED, 1)

@@ -1,0 +1,81 @@
+"""Real models through the dispatcher and workers in this process."""
+
+import time
+
+import pytest
+
+from tests.workers.dispatch.house import LONG, SHORT, House
+from workers.dispatch.backend import WorkerLostError
+from workers.dispatch.local import LocalBackend
+from workers.jobs import JobState
+
+
+def test_a_job_becomes_a_result(house: House) -> None:
+    with house.dispatching(LocalBackend()):
+        job = house.wait(house.submit())
+    assert job.state is JobState.SUCCEEDED
+    result = house.result(job)
+    assert result["outcome"] == "completed"
+    assert result["engine"]["draws"] == 50
+    assert result["engine"]["target_accept"] > 0, "defaults are filled in"
+    assert result["seed"] == 7
+    assert result["precision"] == "float64"
+    assert 1.0 < result["summary"]["mu"]["mean"] < 3.0
+    timing = result["timing"]
+    assert timing["total"] >= timing["compile"] + timing["warmup"] + timing["sample"] > 0
+    assert "partial" not in result
+    assert "mle" not in result
+    kinds = {event.kind for event in house.store.events(job.id)}
+    assert kinds >= {"state", "progress"}
+    assert house.states(job) == ["queued", "running", "succeeded"]
+
+
+def test_the_same_seed_gives_the_same_numbers(house: House) -> None:
+    with house.dispatching(LocalBackend(2)):
+        jobs = [house.submit(), house.submit()]
+        first, second = [house.result(house.wait(job))["summary"] for job in jobs]
+    assert first == second
+
+
+def test_cancelling_keeps_what_was_computed(house: House) -> None:
+    with house.dispatching(LocalBackend()):
+        job = house.submit(LONG)
+        house.wait_for_phase(job)
+        asked = time.monotonic()
+        house.cancel(job)
+        ended = house.wait(job)
+        taken = time.monotonic() - asked
+    assert ended.state is JobState.CANCELLED
+    assert taken < 2.0
+    result = house.result(ended)
+    assert result["partial"] is True
+    assert result["outcome"] == "stopped"
+    assert 1.0 < result["summary"]["mu"]["mean"] < 3.0
+
+
+def test_a_job_past_its_limit_expires_with_its_draws(house: House) -> None:
+    with house.dispatching(LocalBackend()):
+        ended = house.wait(house.submit(LONG, limits={"max_seconds": 2.0}))
+    assert ended.state is JobState.EXPIRED
+    assert house.result(ended)["partial"] is True
+
+
+def test_a_mistake_in_the_data_is_told_with_its_path(house: House) -> None:
+    with house.dispatching(LocalBackend()):
+        job = house.submit(data={"y": [1.0, 2.0], "sigma": [1.0, 2.0, 3.0]})
+        ended = house.wait(job)
+    assert ended.state is JobState.FAILED
+    assert ended.error is not None
+    assert ended.error["type"].endswith(":model-error")
+    assert ended.error["errors"][0].keys() == {"path", "message"}
+    assert ended.result_prefix is None
+
+
+def test_a_full_pool_takes_no_job(house: House) -> None:
+    backend = LocalBackend()
+    run = backend.start(house.task(LONG))
+    assert backend.free() == 0
+    with pytest.raises(WorkerLostError):
+        backend.start(house.task(SHORT))
+    run.kill()
+    assert backend.free() == 1

@@ -1,0 +1,190 @@
+"""Variational inference against conjugate models, where evidence and posterior are known."""
+
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from pydantic import ValidationError
+from torch import Tensor
+
+from models.density import AbstractLogDensity
+from tests.workers.densities import FunctionDensity, GaussianDensity, funnel
+from workers.draws import MemorySink
+from workers.engines.vi import Vi, ViOptions
+from workers.results import ElboResult, Findings, Outcome
+from workers.runner import run
+
+
+class Onward:
+    def stop(self) -> None:
+        return None
+
+
+def fit(density: AbstractLogDensity, seed: int = 1, **options: Any) -> tuple[Findings, ElboResult]:
+    engine = Vi(ViOptions(**options))
+    found, _ = run(engine, density, seed=seed, sink=MemorySink(), control=Onward())
+    assert found.elbo is not None
+    return found, found.elbo
+
+
+def gaussian(dim: int, dtype: torch.dtype = torch.float64) -> GaussianDensity:
+    """A correlated normal whose standard deviations run from 0.01 to 1000, far from 0."""
+    rng = np.random.default_rng(dim)
+    factor = rng.normal(size=(dim, dim))
+    scale = np.logspace(-2, 3, dim)
+    shape = factor @ factor.T / dim + 0.2 * np.eye(dim)
+    covariance = torch.tensor(scale[:, None] * shape * scale)
+    loc = torch.tensor(10 * scale * rng.normal(size=dim))
+    return GaussianDensity(loc, covariance, dtype)
+
+
+def errors(found: Findings, density: GaussianDensity) -> np.ndarray:
+    """Return the errors of the means in posterior standard deviations."""
+    assert found.summary is not None
+    sd = density.covariance.diagonal().sqrt().numpy()
+    away = np.array(found.summary["x"].mean) - density.loc.double().numpy()
+    return np.abs(away) / sd
+
+
+@pytest.mark.parametrize("dim", [1, 6])
+def test_full_rank_reaches_the_evidence_of_a_normal(dim: int) -> None:
+    density = gaussian(dim)
+    found, elbo = fit(density, guide="full_rank")
+    assert found.outcome == Outcome.CONVERGED
+    assert elbo.final == pytest.approx(0.0, abs=0.01)  # the log evidence
+    assert errors(found, density).max() < 0.02
+    assert elbo.pareto_k is not None
+    assert elbo.pareto_k < 0.5
+    assert found.diagnostics is not None
+    assert found.diagnostics.warnings == []
+
+
+def test_mean_field_has_the_conditional_variances() -> None:
+    density = gaussian(6)
+    found, elbo = fit(density, draws=20_000)
+    precision = density.precision.double()
+    # Bishop (2006), 10.1.2: the best factorised normal has variances 1 / precision_ii.
+    best = -0.5 * (torch.logdet(density.covariance) + precision.diagonal().log().sum())
+    assert elbo.standard_error is not None
+    assert elbo.final == pytest.approx(float(best), abs=0.01 + 4 * elbo.standard_error)
+    assert errors(found, density).max() < 0.02
+    assert found.summary is not None
+    ratio = np.array(found.summary["x"].sd) * precision.diagonal().sqrt().numpy()
+    # Noise of the fit and of a standard deviation from 20 000 antithetic draws.
+    assert ratio == pytest.approx(1.0, abs=0.02 + 4 / math.sqrt(20_000))
+
+
+@pytest.mark.slow
+def test_float32_finds_the_mean() -> None:
+    density = gaussian(6, torch.float32)
+    found, elbo = fit(density, guide="full_rank")
+    assert errors(found, density).max() < 0.05
+    assert elbo.final == pytest.approx(0.0, abs=0.02)
+
+
+def gamma_poisson(y: Tensor, shape: float, rate: float) -> FunctionDensity:
+    def prior(x: Tensor) -> Tensor:
+        constant = shape * math.log(rate) - math.lgamma(shape)
+        return constant + (shape - 1) * x[:, 0].log() - rate * x[:, 0]
+
+    def likelihood(x: Tensor) -> Tensor:
+        return y * x.log() - x - torch.lgamma(y + 1)
+
+    return FunctionDensity(likelihood, {"rate": ((), "positive")}, prior=prior)
+
+
+@pytest.mark.slow
+def test_gamma_poisson_counts_the_jacobian() -> None:
+    y = torch.tensor(np.random.default_rng(0).poisson(4.0, size=60), dtype=torch.float64)
+    a, b = 2.0, 0.5
+    found, elbo = fit(gamma_poisson(y, a, b))
+    after, scale = a + float(y.sum()), b + len(y)
+    evidence = a * math.log(b) - math.lgamma(a) + math.lgamma(after) - after * math.log(scale)
+    evidence -= float(torch.lgamma(y + 1).sum())
+    assert elbo.final == pytest.approx(evidence, abs=0.01)
+    assert found.summary is not None
+    assert found.summary["rate"].mean == pytest.approx(
+        after / scale, abs=0.02 * math.sqrt(after) / scale
+    )
+
+
+def test_a_poor_approximation_is_called_one() -> None:
+    close = torch.tensor([[1.0, 0.999], [0.999, 1.0]], dtype=torch.float64)
+    found, elbo = fit(GaussianDensity(torch.zeros(2), close))
+    assert elbo.pareto_k is not None
+    assert elbo.pareto_k > 0.7
+    assert found.diagnostics is not None
+    assert [w.code for w in found.diagnostics.warnings] == ["pareto_k"]
+    assert found.diagnostics.pareto_k == elbo.pareto_k
+
+
+@pytest.mark.slow
+def test_a_neck_does_not_swallow_the_fit() -> None:
+    # The density of Neal's funnel has its mode at the end of an infinitely narrow neck. The best
+    # factorised normal: E[x_i^2 exp(-v)] = 1 makes the mean of v 0 and its precision 1/9 + 9/2.
+    found, elbo = fit(funnel(), steps=1500)
+    exact = 0.5 * math.log(1 / (1 + 81 / 2))
+    assert elbo.final is not None
+    assert elbo.standard_error is not None
+    assert elbo.final == pytest.approx(exact, abs=0.02 + 4 * elbo.standard_error)
+    assert found.summary is not None
+    assert found.summary["v"].sd == pytest.approx((1 / 9 + 9 / 2) ** -0.5, rel=0.15)
+
+
+def test_the_trace_rises_to_its_end() -> None:
+    _, elbo = fit(gaussian(3), steps=300, learning_rate=0.01)
+    assert len(elbo.trace) == len(elbo.steps)
+    assert elbo.steps[0] == 1
+    assert elbo.steps[-1] == 300
+
+
+def test_too_few_steps_are_an_outcome() -> None:
+    found, elbo = fit(gaussian(2), steps=20, draws=50)
+    assert found.outcome == Outcome.MAX_ITERATIONS
+    assert elbo.final is not None
+
+
+def test_the_same_seed_gives_the_same_bits() -> None:
+    first, again = (fit(gaussian(2), seed=5, steps=50, draws=30)[0] for _ in range(2))
+    other, _ = fit(gaussian(2), seed=6, steps=50, draws=30)
+    assert first == again
+    assert first != other
+
+
+def test_a_state_continues_bit_for_bit() -> None:
+    engine, density = Vi(ViOptions(steps=200)), gaussian(2)
+    state = engine.init(density, torch.Generator().manual_seed(0))
+    for _ in range(60):
+        state, _ = engine.step(density, state)
+    ends = []
+    for _ in range(2):  # stepping on from a state leaves it as it was
+        onward = state
+        for _ in range(40):
+            onward, _ = engine.step(density, onward)
+        assert onward.fit is not None
+        ends.append(onward.fit.parameters)
+    assert all(torch.equal(a, b) for a, b in zip(*ends, strict=True))
+
+
+def test_draws_are_as_many_as_asked() -> None:
+    sink = MemorySink()
+    engine = Vi(ViOptions(steps=30, draws=333))
+    run(engine, gaussian(2), seed=0, sink=sink, control=Onward())
+    assert sink.draws().values("x").shape == (1, 333, 2)
+
+
+@pytest.mark.parametrize(
+    "option",
+    [
+        {"guide": "flow"},
+        {"objective": "iwae"},
+        {"estimator": "score_function"},
+        {"particles": 0},
+        {"learning_rate": 0.0},
+    ],
+)
+def test_what_is_not_built_or_out_of_range_is_refused(option: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError):
+        ViOptions(**option)

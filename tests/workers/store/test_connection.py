@@ -1,0 +1,83 @@
+"""Connections: which databases we take, how SQLite is set up, and how JSON is written."""
+
+import multiprocessing
+import time
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine, text
+
+from workers.store.connection import connect, database_url, dump_json, writer
+from workers.store.errors import StoreError
+
+
+@pytest.mark.parametrize(
+    "url", ["sqlite://", "sqlite:///:memory:", "mysql://u@h/d", "oracle://u@h/d"]
+)
+def test_other_databases_are_refused(url: str) -> None:
+    with pytest.raises(StoreError, match="use sqlite:///FILE or postgresql"):
+        database_url(url)
+
+
+def test_a_url_without_sense_is_refused() -> None:
+    with pytest.raises(StoreError):
+        database_url("nonsense")
+
+
+@pytest.mark.parametrize("url", ["postgresql://u:p@h/d", "postgresql+psycopg2://u:p@h/d"])
+def test_postgresql_is_reached_by_psycopg(url: str) -> None:
+    assert database_url(url).drivername == "postgresql+psycopg"
+
+
+def pragma(engine: Engine, name: str) -> object:
+    with engine.connect() as connection:
+        return connection.execute(text(f"PRAGMA {name}")).scalar()
+
+
+def test_sqlite_is_set_up_for_several_processes(tmp_path: Path) -> None:
+    engine = connect(f"sqlite:///{tmp_path / 'a.db'}")
+    assert pragma(engine, "journal_mode") == "wal"
+    assert pragma(engine, "foreign_keys") == 1
+    engine.dispose()
+
+
+def test_a_durable_commit_waits_for_the_disk(tmp_path: Path) -> None:
+    engine = connect(f"sqlite:///{tmp_path / 'a.db'}")
+    full, normal = 2, 1
+    # On the same pooled connection, in turn.
+    for durable in (True, False, True):
+        expected = full if durable else normal
+        assert pragma(writer(engine, durable=durable), "synchronous") == expected
+    engine.dispose()
+
+
+def hold(url: str, locked: "multiprocessing.synchronize.Event", seconds: float) -> None:
+    """Hold the write lock for a while; run in a process of its own."""
+    engine = writer(connect(url))
+    with engine.begin() as connection:
+        locked.set()
+        time.sleep(seconds)
+        connection.execute(text("INSERT INTO numbers VALUES (1)"))
+
+
+def test_a_writer_waits_for_another_process(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'a.db'}"
+    engine = writer(connect(url))
+    with engine.begin() as connection:
+        connection.execute(text("CREATE TABLE numbers (n INTEGER)"))
+    context = multiprocessing.get_context("spawn")
+    locked = context.Event()
+    other = context.Process(target=hold, args=(url, locked, 0.5))
+    other.start()
+    assert locked.wait(60)
+    with engine.begin() as connection:
+        assert connection.execute(text("SELECT count(*) FROM numbers")).scalar() == 1
+    other.join(60)
+    engine.dispose()
+
+
+def test_json_has_null_for_what_is_no_number() -> None:
+    assert dump_json({"a": [1, float("nan")], "b": (float("-inf"), "x")}) == (
+        '{"a": [1, null], "b": [null, "x"]}'.replace(" ", "")
+    )
+    assert dump_json({"a": 0.1}) == '{"a":0.1}'

@@ -1,0 +1,196 @@
+"""The contract of jobs, on every database."""
+
+import json
+import multiprocessing
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from tests.workers.store.conftest import TurnedClock
+from tests.workers.store.submissions import DEFINITION, request, submit, take
+from workers.jobs import JobState
+from workers.store.errors import (
+    IdempotencyConflictError,
+    JobActiveError,
+    JobNotFoundError,
+    PageError,
+)
+from workers.store.store import Store, create_store
+
+
+class TestSubmit:
+    def test_a_job_is_read_back_as_it_was_submitted(self, store: Store, clock: TurnedClock) -> None:
+        largest = 2**63 - 1
+        job, new = store.submit(
+            "ann", request(seed=largest, labels={"study": "a"}), DEFINITION, "inputs/x.json"
+        )
+        assert new
+        assert store.get_job("ann", job.id) == job
+        assert job.state is JobState.QUEUED
+        assert (job.seed, job.labels, job.engine["kind"]) == (largest, {"study": "a"}, "nuts")
+        assert (job.definition, job.input_key) == (DEFINITION, "inputs/x.json")
+        assert (job.created_at, job.started_at, job.attempts) == (clock.now, None, 0)
+
+    def test_the_answer_shows_what_the_contract_lists(self, store: Store) -> None:
+        shown = json.loads(submit(store).model_dump_json())
+        assert set(shown) == {
+            *("id", "state", "engine", "seed", "created_at", "started_at", "finished_at"),
+            *("attempts", "progress", "error", "labels"),
+        }
+        assert shown["created_at"] == "2026-01-01T00:00:00Z"
+
+    def test_it_is_committed_when_acknowledged(self, store: Store, database: str) -> None:
+        job = submit(store)
+        other = create_store(database)
+        assert other.get_job("ann", job.id).id == job.id
+        other.close()
+
+    def test_a_caller_sees_only_its_own(self, store: Store) -> None:
+        job = submit(store, "ann")
+        for action in (store.get_job, store.request_cancel, store.delete_job):
+            with pytest.raises(JobNotFoundError):
+                action("bob", job.id)
+        assert store.list_jobs("bob") == ([], None)
+        assert store.get_job(None, job.id).owner == "ann"
+
+
+class TestIdempotency:
+    def test_the_same_body_gives_the_first_job(self, store: Store) -> None:
+        first, new = store.submit("ann", request(), DEFINITION, "inputs/x.json", "key", "digest")
+        again, newer = store.submit(
+            "ann", request(seed=8), DEFINITION, "inputs/x.json", "key", "digest"
+        )
+        assert (new, newer) == (True, False)
+        assert (again.id, again.seed) == (first.id, 7)
+        assert len(store.list_jobs("ann")[0]) == 1
+
+    def test_another_body_is_a_conflict(self, store: Store) -> None:
+        store.submit("ann", request(), DEFINITION, "inputs/x.json", "key", "digest")
+        with pytest.raises(IdempotencyConflictError):
+            store.submit("ann", request(), DEFINITION, "inputs/x.json", "key", "other")
+
+    def test_keys_belong_to_their_owner(self, store: Store) -> None:
+        first, _ = store.submit("ann", request(), DEFINITION, "inputs/x.json", "key", "digest")
+        other, new = store.submit("bob", request(), DEFINITION, "inputs/x.json", "key", "other")
+        assert new
+        assert other.id != first.id
+
+    def test_two_at_once_make_one_job(self, store: Store) -> None:
+        start = threading.Barrier(8)
+
+        def run(_: int) -> tuple[str, bool]:
+            start.wait()
+            job, new = store.submit("ann", request(), DEFINITION, "inputs/x.json", "key", "digest")
+            return job.id, new
+
+        with ThreadPoolExecutor(8) as pool:
+            answers = list(pool.map(run, range(8)))
+        assert len({job for job, _ in answers}) == 1
+        assert sum(new for _, new in answers) == 1
+
+
+class TestList:
+    def test_pages_run_newest_first_and_stay_stable(self, store: Store) -> None:
+        ids = [submit(store).id for _ in range(5)]
+        seen, token = store.list_jobs("ann", page_size=2)
+        late = submit(store)
+        pages = [[job.id for job in seen]]
+        while token is not None:
+            seen, token = store.list_jobs("ann", page_size=2, page_token=token)
+            pages.append([job.id for job in seen])
+        assert pages == [[ids[4], ids[3]], [ids[2], ids[1]], [ids[0]]]
+        assert store.list_jobs("ann", page_size=1)[0][0].id == late.id
+
+    def test_a_last_full_page_has_no_next(self, store: Store) -> None:
+        submit(store)
+        submit(store)
+        assert store.list_jobs("ann", page_size=2)[1] is None
+
+    def test_filters_by_state_and_label(self, store: Store) -> None:
+        first = submit(store, labels={"study": "a", "arm": "1"})
+        second = submit(store, labels={"study": "b", "arm": "1"})
+        claim = take(store)
+        assert claim.job.id == first.id
+
+        def listed(**filters: object) -> set[str]:
+            return {job.id for job in store.list_jobs("ann", **filters)[0]}  # type: ignore[arg-type]
+
+        assert listed(state=JobState.RUNNING) == {first.id}
+        assert listed(state=JobState.QUEUED) == {second.id}
+        assert listed(label="study=b") == {second.id}
+        assert listed(label="arm=1") == {first.id, second.id}
+        assert listed(label="arm=1", state=JobState.RUNNING) == {first.id}
+        assert listed(label="study=") == set()
+
+    @pytest.mark.parametrize("token", ["", "x", "AAAA", "é", "AAAAAAAAAAI=="])
+    def test_a_token_that_is_not_ours_is_refused(self, store: Store, token: str) -> None:
+        with pytest.raises(PageError):
+            store.list_jobs("ann", page_token=token)
+
+    def test_a_page_has_at_least_one_entry(self, store: Store) -> None:
+        with pytest.raises(PageError):
+            store.list_jobs("ann", page_size=0)
+
+
+class TestCancel:
+    def test_a_queued_job_ends_at_once(self, store: Store, clock: TurnedClock) -> None:
+        job = store.request_cancel("ann", submit(store).id)
+        assert (job.state, job.finished_at) == (JobState.CANCELLED, clock.now)
+        assert [event.payload["state"] for event in store.events(job.id)] == ["queued", "cancelled"]
+        assert store.claim("worker", 30) is None
+
+    def test_a_running_job_is_asked(self, store: Store) -> None:
+        submit(store)
+        claim = take(store)
+        job = store.request_cancel("ann", claim.job.id)
+        assert (job.state, job.cancel_requested) == (JobState.RUNNING, True)
+        assert store.heartbeat(job.id, claim.token, 30).cancel_requested
+
+    def test_an_ended_job_stays_as_it_is(self, store: Store) -> None:
+        submit(store)
+        claim = take(store)
+        store.publish(claim.job.id, claim.token, JobState.SUCCEEDED, "jobs/x/1")
+        before = store.get_job("ann", claim.job.id)
+        assert store.request_cancel("ann", claim.job.id) == before
+
+
+class TestDelete:
+    def test_an_ended_job_goes_with_its_events(self, store: Store) -> None:
+        job = submit(store, labels={"study": "a"})
+        store.request_cancel("ann", job.id)
+        assert store.delete_job("ann", job.id).state is JobState.CANCELLED
+        assert store.events(job.id) == []
+        assert store.list_jobs("ann", label="study=a") == ([], None)
+        with pytest.raises(JobNotFoundError):
+            store.get_job("ann", job.id)
+
+    def test_a_job_that_has_not_ended_stays(self, store: Store) -> None:
+        job = submit(store)
+        with pytest.raises(JobActiveError):
+            store.delete_job("ann", job.id)
+        take(store)
+        with pytest.raises(JobActiveError):
+            store.delete_job("ann", job.id)
+        assert store.get_job("ann", job.id).id == job.id
+
+
+def fill(database: str, owner: str, count: int) -> None:
+    """Submit jobs; run in a process of its own."""
+    store = create_store(database)
+    for _ in range(count):
+        submit(store, owner)
+    store.close()
+
+
+def test_processes_share_a_store_that_none_has_made(database: str) -> None:
+    context = multiprocessing.get_context("spawn")
+    processes = [context.Process(target=fill, args=(database, name, 10)) for name in "abc"]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join(60)
+    assert [process.exitcode for process in processes] == [0, 0, 0]
+    store = create_store(database)
+    assert len(store.list_jobs(None)[0]) == 30
+    store.close()

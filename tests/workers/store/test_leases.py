@@ -1,0 +1,172 @@
+"""The contract of leases, on every database: one worker a job, one end a job."""
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from tests.workers.store.conftest import TurnedClock
+from tests.workers.store.submissions import submit, take
+from workers.jobs import JobState
+from workers.store.leases import MAX_ATTEMPTS
+from workers.store.store import Store, create_store
+
+ENDS = [JobState.SUCCEEDED, JobState.FAILED, JobState.CANCELLED, JobState.EXPIRED]
+
+
+class TestClaim:
+    def test_jobs_are_taken_oldest_first_and_once(self, store: Store, clock: TurnedClock) -> None:
+        ids = [submit(store).id for _ in range(2)]
+        clock.turn(1)
+        claims = [take(store), take(store)]
+        assert [claim.job.id for claim in claims] == ids
+        assert store.claim("worker", 30) is None
+        job = store.get_job(None, ids[0])
+        assert (job.state, job.attempts, job.token) == (JobState.RUNNING, 1, claims[0].token)
+        assert job.started_at == clock.now
+
+    def test_claims_at_once_take_different_jobs(self, store: Store) -> None:
+        ids = {submit(store).id for _ in range(20)}
+        start = threading.Barrier(4)
+
+        def run(worker: int) -> list[str]:
+            start.wait()
+            taken = []
+            while (claim := store.claim(f"worker-{worker}", 30)) is not None:
+                taken.append(claim.job.id)
+            return taken
+
+        with ThreadPoolExecutor(4) as pool:
+            taken = [job for jobs in pool.map(run, range(4)) for job in jobs]
+        assert len(taken) == 20
+        assert set(taken) == ids
+
+
+class TestPublish:
+    @pytest.mark.parametrize("state", ENDS)
+    def test_the_first_end_stands(self, store: Store, clock: TurnedClock, state: JobState) -> None:
+        submit(store)
+        claim = take(store)
+        error = {"type": "urn:x", "detail": "no"} if state is JobState.FAILED else None
+        clock.turn(2)
+        assert store.publish(claim.job.id, claim.token, state, "jobs/x/1", error)
+        ended = store.get_job(None, claim.job.id)
+        assert (ended.state, ended.result_prefix, ended.error) == (state, "jobs/x/1", error)
+        assert ended.finished_at == clock.now
+        for other in ENDS:
+            assert not store.publish(claim.job.id, claim.token, other, "jobs/x/2")
+        assert not store.release(claim.job.id, claim.token)
+        assert store.get_job(None, claim.job.id) == ended
+        assert store.events(ended.id)[-1].payload == {"state": str(state)}
+
+    def test_another_token_publishes_nothing(self, store: Store) -> None:
+        submit(store)
+        claim = take(store)
+        assert not store.publish(claim.job.id, claim.token + 1, JobState.SUCCEEDED, "jobs/x/2")
+        assert store.get_job(None, claim.job.id).state is JobState.RUNNING
+
+    def test_a_job_does_not_end_as_queued(self, store: Store) -> None:
+        submit(store)
+        claim = take(store)
+        with pytest.raises(ValueError, match="does not end"):
+            store.publish(claim.job.id, claim.token, JobState.QUEUED)
+
+    def test_of_many_at_once_one_wins(self, store: Store) -> None:
+        submit(store)
+        claim = take(store)
+        start = threading.Barrier(6)
+
+        def run(number: int) -> bool:
+            start.wait()
+            prefix = f"jobs/x/{number}"
+            return store.publish(claim.job.id, claim.token, ENDS[number % 4], prefix)
+
+        with ThreadPoolExecutor(6) as pool:
+            won = list(pool.map(run, range(6)))
+        assert sum(won) == 1
+        assert store.get_job(None, claim.job.id).result_prefix == f"jobs/x/{won.index(True)}"
+        assert [event.id for event in store.events(claim.job.id)] == [1, 2, 3]
+
+
+class TestLostLease:
+    def test_a_heartbeat_keeps_the_job(self, store: Store, clock: TurnedClock) -> None:
+        submit(store)
+        claim = take(store, 10)
+        for _ in range(3):
+            clock.turn(9)
+            beat = store.heartbeat(claim.job.id, claim.token, 10)
+            assert (beat.alive, beat.cancel_requested) == (True, False)
+            assert store.requeue_expired() == []
+
+    def test_silence_gives_it_to_another(self, store: Store, clock: TurnedClock) -> None:
+        job = submit(store)
+        late = take(store, 10)
+        clock.turn(11)
+        assert store.requeue_expired() == [job.id]
+        assert store.requeue_expired() == []
+        assert store.get_job(None, job.id).state is JobState.QUEUED
+        # The late worker wakes up, before and after the next claim: it changes nothing.
+        for _ in range(2):
+            assert not store.heartbeat(job.id, late.token, 10).alive
+            assert not store.append_events(job.id, late.token, [("log", {"message": "late"})])
+            assert not store.publish(job.id, late.token, JobState.SUCCEEDED, "jobs/x/late")
+            store.claim("worker", 10)
+        current = store.get_job(None, job.id)
+        assert (current.token, current.attempts) == (late.token + 1, 2)
+        assert store.publish(job.id, current.token, JobState.SUCCEEDED, "jobs/x/2")
+        states = [event.payload["state"] for event in store.events(job.id)]
+        assert states == ["queued", "running", "queued", "running", "succeeded"]
+
+    def test_the_first_start_is_kept(self, store: Store, clock: TurnedClock) -> None:
+        submit(store)
+        started = take(store, 10).job.started_at
+        clock.turn(11)
+        store.requeue_expired()
+        assert take(store, 10).job.started_at == started
+
+    def test_after_the_last_attempt_it_fails(self, store: Store, clock: TurnedClock) -> None:
+        job = submit(store)
+        for _ in range(MAX_ATTEMPTS):
+            take(store, 10)
+            clock.turn(11)
+            assert store.requeue_expired() == [job.id]
+        ended = store.get_job(None, job.id)
+        assert (ended.state, ended.attempts) == (JobState.FAILED, MAX_ATTEMPTS)
+        assert ended.error is not None
+        assert ended.error["type"].endswith("lease-lost")
+        assert ended.finished_at == clock.now
+
+    def test_a_job_that_was_to_be_cancelled_is(self, store: Store, clock: TurnedClock) -> None:
+        job = submit(store)
+        take(store, 10)
+        store.request_cancel("ann", job.id)
+        clock.turn(11)
+        assert store.requeue_expired() == [job.id]
+        assert store.get_job(None, job.id).state is JobState.CANCELLED
+
+    def test_the_moment_may_be_given(self, store: Store, clock: TurnedClock) -> None:
+        job = submit(store)
+        take(store, 10)
+        assert store.requeue_expired(clock.now) == []
+        clock.turn(11)
+        assert store.requeue_expired(clock.now) == [job.id]
+
+
+class TestRelease:
+    def test_the_attempt_is_not_counted(self, store: Store) -> None:
+        job = submit(store)
+        claim = take(store)
+        assert store.release(job.id, claim.token)
+        assert store.get_job(None, job.id).attempts == 0
+        again = take(store)
+        assert (again.job.attempts, again.token) == (1, claim.token + 1)
+        assert not store.release(job.id, claim.token)
+
+
+def test_without_a_clock_the_database_tells_the_time(database: str) -> None:
+    store = create_store(database)
+    job = submit(store)
+    assert job.created_at.utcoffset() is not None
+    claim = take(store, 0.0)
+    assert store.requeue_expired() == [claim.job.id]
+    store.close()

@@ -1,0 +1,104 @@
+"""One attempt at a job, in this process: what lies in the store and what the receipt says."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from models.cache import Cache
+from models.density import Note
+from tests.workers.dispatch.house import House
+from workers.execute import execute, with_notes
+from workers.results import Diagnostics, Warning
+from workers.sink import StopReason
+
+
+class Script:
+    """Stops a run with a reason from the n-th question on."""
+
+    def __init__(self, reason: StopReason | None = None, after: int = 0) -> None:
+        self._reason, self._left = reason, after
+
+    def stop(self) -> StopReason | None:
+        self._left -= 1
+        return self._reason if self._left < 0 else None
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> Any:
+    made = House(tmp_path)
+    yield made
+    made.close()
+
+
+def test_a_result_tells_its_circumstances(house: House) -> None:
+    events: list[str] = []
+    task = house.task({"kind": "mle"}, queued_seconds=0.25)
+    receipt = execute(task, lambda kind, payload: events.append(kind), Script())
+    assert (receipt.state, receipt.result, receipt.error) == ("succeeded", True, None)
+    result = json.loads(house.artifacts.get(f"{task.prefix}/result.json"))
+    assert result["job"] == "job"
+    assert result["outcome"] == "converged"
+    assert result["engine"]["optimizer"] == "lbfgs", "defaults are filled in"
+    assert result["timing"]["queued"] == 0.25
+    # Precision-weighted mean of 1, 2, 3 with standard deviations 1, 1, 2.
+    assert result["mle"]["estimate"]["mu"]["value"] == pytest.approx(3.75 / 2.25, abs=1e-6)
+    assert "summary" not in result
+    assert "progress" in events
+
+
+def test_stopped_before_it_began_it_has_no_result(house: House) -> None:
+    receipt = execute(house.task(), lambda kind, payload: None, Script(StopReason.DEADLINE))
+    assert (receipt.state, receipt.result) == ("expired", False)
+
+
+def test_stopped_before_the_first_draw_it_has_no_result(house: House) -> None:
+    script = Script(StopReason.CANCELLED, after=20)
+    receipt = execute(house.task(), lambda kind, payload: None, script)
+    assert (receipt.state, receipt.result) == ("cancelled", False)
+
+
+def test_stopped_later_it_has_a_partial_one(house: House) -> None:
+    task = house.task()
+    script = Script(StopReason.CANCELLED, after=80)
+    receipt = execute(task, lambda kind, payload: None, script)
+    assert (receipt.state, receipt.result) == ("cancelled", True)
+    assert json.loads(house.artifacts.get(f"{task.prefix}/result.json"))["partial"] is True
+
+
+def test_a_model_met_before_gives_the_same_result(house: House) -> None:
+    task, cache = house.task(), Cache()
+
+    def summary() -> Any:
+        execute(task, lambda kind, payload: None, Script(), cache)
+        return json.loads(house.artifacts.get(f"{task.prefix}/result.json"))["summary"]
+
+    assert summary() == summary()
+    assert len(cache) > 0
+
+
+@pytest.mark.parametrize(
+    ("change", "kind"),
+    [
+        ({"data": {"y": [1.0]}}, "model-error"),
+        ({"engine": {"kind": "sorcery"}}, "internal"),
+    ],
+)
+def test_what_goes_wrong_is_in_the_receipt(house: House, change: Any, kind: str) -> None:
+    receipt = execute(house.task(**change), lambda kind, payload: None, Script())
+    assert (receipt.state, receipt.result) == ("failed", False)
+    assert receipt.error is not None
+    assert receipt.error["type"].endswith(f":{kind}")
+
+
+def test_notes_of_the_density_become_warnings() -> None:
+    diagnostics = Diagnostics(warnings=[Warning(code="a", message="b")])
+    notes = (Note(code="loop", message="slow"),)
+    both = with_notes(diagnostics, notes)
+    assert both is not None
+    assert [warning.code for warning in both.warnings] == ["a", "loop"]
+    alone = with_notes(None, notes)
+    assert alone is not None
+    assert alone.warnings == [Warning(code="loop", message="slow")]
+    assert with_notes(None, ()) is None

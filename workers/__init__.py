@@ -1,0 +1,1 @@
+"""How to compute: engines, the one loop, jobs, stores, dispatch."""

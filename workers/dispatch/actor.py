@@ -1,0 +1,134 @@
+"""The worker: a plain class that runs one task at a time in a thread and hands out its events.
+
+Ray wraps it in `workers/dispatch/cluster.py`; `workers/dispatch/local.py` uses it as it is.
+"""
+
+import os
+import socket
+import threading
+import time
+from importlib.metadata import version
+
+import torch
+
+from models.cache import Cache
+from workers.dispatch.task import Batch, Event, Greeting, Receipt, Task
+from workers.execute import execute
+from workers.failure import failure
+from workers.sink import StopReason
+from workers.warm import warm
+
+
+class Worker:
+    """Runs tasks; every method takes and returns JSON and may be called from any thread."""
+
+    def __init__(self, threads: int | None = None) -> None:
+        """Make a worker.
+
+        Args:
+            threads: whether (not None) torch's thread count is this process's own to set. It is
+                then this before the first task, and what the task asks for during one.
+        """
+        self._host = socket.gethostname()
+        self._owns_threads = threads is not None
+        if threads is not None:
+            torch.set_num_threads(threads)
+        self._news = threading.Condition()
+        self._events: list[Event] = []
+        self._receipt: Receipt | None = None
+        self._control = RunControl(None)
+        self._job: str | None = None
+        self._thread: threading.Thread | None = None
+        # The one thing that a job leaves behind: how its model is computed, without its data.
+        self._cache = Cache()
+
+    def warm(self) -> bytes:
+        """Make a first small fit, so that the first job does not pay for it.
+
+        Returns:
+            A `Greeting` in JSON.
+        """
+        warm()
+        return (
+            Greeting(process=os.getpid(), host=self._host, version=version("credence-inference"))
+            .model_dump_json()
+            .encode()
+        )
+
+    def start(self, task: bytes) -> None:
+        """Start a task (a `Task` in JSON) and return.
+
+        Raises:
+            RuntimeError: another one is running.
+        """
+        order = Task.model_validate_json(task)
+        with self._news:
+            if self._job is not None:
+                raise RuntimeError("a worker runs one task at a time")
+            self._job, self._events, self._receipt = order.job, [], None
+            self._control = RunControl(order.max_seconds)
+        arguments, name = (order, self._control), f"job-{order.job}"
+        self._thread = threading.Thread(target=self._run, args=arguments, name=name, daemon=True)
+        self._thread.start()
+
+    def poll(self, wait: float) -> bytes:
+        """Return what happened since the last poll (a `Batch` in JSON), waiting for it if need be.
+
+        Args:
+            wait: seconds.
+        """
+        with self._news:
+            self._news.wait_for(lambda: self._events or self._receipt is not None, timeout=wait)
+            batch = Batch(events=tuple(self._events), receipt=self._receipt)
+            self._events = []
+        return batch.model_dump_json().encode()
+
+    def stop(self, job: str, reason: str) -> None:
+        """Ask the job to end at its next step; a request that comes too late changes nothing."""
+        with self._news:
+            if self._job == job:
+                self._control.ask(StopReason(reason))
+
+    def join(self, seconds: float) -> bool:
+        """Wait for the end of the task's thread; return whether it came."""
+        if self._thread is not None:
+            self._thread.join(seconds)
+        return self._thread is None or not self._thread.is_alive()
+
+    def _run(self, task: Task, control: "RunControl") -> None:
+        if self._owns_threads:
+            # OpenMP keeps the number per thread, so it is set in the thread that computes.
+            torch.set_num_threads(task.threads)
+        begun = f"attempt {task.token} began on {self._host}"
+        where = {"host": self._host, "attempt": task.token}
+        self._emit("log", {"level": "info", "message": begun, **where})
+        try:
+            receipt = execute(task, self._emit, control, self._cache)
+        except BaseException as error:
+            receipt = failure(error)
+        with self._news:
+            self._receipt, self._job = receipt, None
+            self._news.notify_all()
+
+    def _emit(self, kind: str, payload: dict[str, object]) -> None:
+        with self._news:
+            self._events.append(Event(kind=kind, payload=payload))
+            self._news.notify_all()
+
+
+class RunControl:
+    """Why a run should stop, if it should: asked to, or out of time."""
+
+    def __init__(self, max_seconds: float | None) -> None:
+        self._asked: StopReason | None = None
+        self._end = None if max_seconds is None else time.monotonic() + max_seconds
+
+    def ask(self, reason: StopReason) -> None:
+        """Stop at the next step; the first reason stands."""
+        self._asked = self._asked or reason
+
+    def stop(self) -> StopReason | None:
+        """Return the reason to stop, or None; the deadline is one as soon as it has passed."""
+        if self._asked is None and self._end is not None and time.monotonic() >= self._end:
+            self._asked = StopReason.DEADLINE
+        return self._asked

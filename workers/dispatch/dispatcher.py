@@ -1,0 +1,183 @@
+"""The dispatcher: claims jobs by lease, gives them to a backend, and keeps the store in step.
+
+One process may have several jobs in hand, each an `Assignment` with a thread; the dispatcher's own
+thread claims, beats and passes on requests to cancel. All that it knows is in the store: killed at
+any point, its leases run out and another dispatcher, or its own successor, takes the jobs over.
+"""
+
+import contextlib
+import os
+import socket
+import threading
+import time
+
+import structlog
+
+from workers.dispatch.assignment import Assignment, task_of
+from workers.dispatch.backend import AbstractBackend, ClusterLostError
+from workers.dispatch.lease import Lease
+from workers.dispatch.task import Receipt, Task
+from workers.jobs import JobState
+from workers.store.bell import WORK, AbstractBell, job_topic
+from workers.store.errors import StoreUnavailableError
+from workers.store.store import Store
+
+log = structlog.get_logger()
+
+#: Seconds after which the dispatcher looks at the store although nobody rang.
+WAKE_SECONDS = 0.5
+#: Seconds between searches for jobs of dispatchers that fell silent.
+REQUEUE_SECONDS = 1.0
+#: Seconds between announcements that nothing but time asks for.
+ANNOUNCE_SECONDS = 3.0
+#: Seconds that jobs in hand get to be put back when the dispatcher goes down.
+CLOSE_SECONDS = 2.5
+
+
+class Dispatcher:
+    """Runs jobs until it is stopped."""
+
+    def __init__(
+        self,
+        store: Store,
+        bell: AbstractBell,
+        backend: AbstractBackend,
+        *,
+        artifacts: str,
+        threads: int = 1,
+        lease_seconds: float = 15.0,
+        grace_seconds: float = 5.0,
+    ) -> None:
+        """Make a dispatcher; `run` starts it.
+
+        Args:
+            store: jobs and events.
+            bell: rung by whoever submits or cancels a job, and by us when there are new events.
+            backend: where jobs run.
+            artifacts: URL of the artifact store, passed on to the workers.
+            threads: torch threads of a job that does not ask for more.
+            lease_seconds: how long a job stays ours without a heartbeat.
+            grace_seconds: from asking a run to stop to killing it.
+        """
+        self._store = store
+        self._bell = bell
+        self._backend = backend
+        self._artifacts = artifacts
+        self._threads = threads
+        self._lease_seconds = lease_seconds
+        self._grace_seconds = grace_seconds
+        self._name = f"{socket.gethostname()}:{os.getpid()}"
+        self._lock = threading.Lock()
+        self._assignments: set[Assignment] = set()
+        self._stopping = threading.Event()
+        self._searched = float("-inf")
+        #: When the dispatcher last announced itself, and what it said.
+        self._announced: tuple[float, tuple[int, str | None]] = (float("-inf"), (-1, None))
+
+    def run(self) -> None:
+        """Work until `stop` is called; then put the jobs in hand back and return.
+
+        Raises:
+            ClusterLostError: there is nothing left to work with; the jobs are put back as well.
+        """
+        log.info("dispatcher started", action="start_dispatcher", dispatcher=self._name)
+        try:
+            with self._bell.listen(WORK) as ear:
+                while not self._stopping.is_set():
+                    self._turn_safely()
+                    ear.wait(WAKE_SECONDS)
+        finally:
+            self._put_back()
+            with contextlib.suppress(StoreUnavailableError):
+                self._store.withdraw(self._name)
+            log.info("dispatcher stopped", action="stop_dispatcher", dispatcher=self._name)
+
+    def _turn_safely(self) -> None:
+        try:
+            self.turn()
+        except ClusterLostError:
+            raise
+        except Exception:
+            # A database that restarts must not end the dispatcher.
+            log.exception("turn failed", action="fail_turn")
+
+    def stop(self) -> None:
+        """Make `run` return soon; may be called from any thread and from a signal handler."""
+        self._stopping.set()
+
+    def turn(self) -> None:
+        """Announce, beat the leases, requeue lost jobs, claim what there is room for."""
+        self._announce()
+        for assignment in self._in_hand():
+            self._tend(assignment)
+        self._requeue()
+        while self._backend.free() > 0 and self._claim():
+            pass
+
+    def _announce(self) -> None:
+        now, word = time.monotonic(), (self._backend.warm(), self._backend.trouble())
+        if word != self._announced[1] or now - self._announced[0] >= ANNOUNCE_SECONDS:
+            self._store.announce(self._name, *word)
+            self._announced = (now, word)
+
+    def _tend(self, assignment: Assignment) -> None:
+        lease = assignment.lease
+        beat = lease.beat() if lease.due() else lease.look()
+        if beat.cancel_requested:
+            assignment.cancel()
+
+    def _requeue(self) -> None:
+        now = time.monotonic()
+        if now - self._searched < REQUEUE_SECONDS:
+            return
+        self._searched = now
+        for job in self._store.requeue_expired():
+            log.warning("lease ran out", action="requeue_job", job=job)
+            self._bell.ring(job_topic(job))
+
+    def _claim(self) -> bool:
+        claim = self._store.claim(self._name, self._lease_seconds)
+        if claim is None:
+            return False
+        lease = Lease(self._store, self._bell, claim, self._lease_seconds)
+        lease.ring()
+        assignment = Assignment(
+            lease,
+            self._backend,
+            task=task_of(lease, artifacts=self._artifacts, threads=self._threads),
+            grace_seconds=self._grace_seconds,
+            salvage=_salvage,
+            ended=self._ended,
+        )
+        with self._lock:
+            self._assignments.add(assignment)
+        assignment.begin()
+        return True
+
+    def _ended(self, assignment: Assignment) -> None:
+        with self._lock:
+            self._assignments.discard(assignment)
+        self._bell.ring(WORK)
+
+    def _in_hand(self) -> list[Assignment]:
+        with self._lock:
+            return list(self._assignments)
+
+    def _put_back(self) -> None:
+        assignments = self._in_hand()
+        for assignment in assignments:
+            assignment.abort()
+        end = time.monotonic() + CLOSE_SECONDS
+        for assignment in assignments:
+            assignment.join(max(end - time.monotonic(), 0.0))
+
+
+def _salvage(task: Task, state: JobState, seconds: float) -> Receipt:
+    try:
+        # Only when it is needed: this process can else do without torch and ArviZ.
+        from workers.salvage import salvage
+
+        return salvage(task, state, seconds)
+    except Exception:
+        log.exception("nothing salvaged", action="fail_salvage", job=task.job)
+        return Receipt(state=state)

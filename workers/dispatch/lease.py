@@ -1,0 +1,96 @@
+"""The dispatcher's side of a lease: one claimed job, its fencing token, and when to prolong it."""
+
+import threading
+import time
+
+from workers.dispatch.task import Event, Receipt
+from workers.jobs import JobState
+from workers.store.bell import WORK, AbstractBell, job_topic
+from workers.store.leases import Beat, Claim
+from workers.store.store import Store
+
+
+class Lease:
+    """A job that is ours while the store says so; safe to use from several threads."""
+
+    def __init__(self, store: Store, bell: AbstractBell, claim: Claim, seconds: float) -> None:
+        """Hold a claim.
+
+        Args:
+            store: where the job lives.
+            bell: rung after everything that is written.
+            claim: what the store gave us.
+            seconds: how long it lasts without a heartbeat.
+        """
+        self.job = claim.job
+        self.token = claim.token
+        self._store = store
+        self._bell = bell
+        self._seconds = seconds
+        self._beaten = time.monotonic()
+        #: Set once the job belongs to somebody else, or has ended: its work is to be dropped.
+        self.lost = threading.Event()
+
+    @property
+    def prefix(self) -> str:
+        """Where this attempt's artifacts lie."""
+        return f"jobs/{self.job.id}/{self.token}"
+
+    def due(self) -> bool:
+        """Return whether a third of the lease has passed, so that two heartbeats may get lost."""
+        return time.monotonic() - self._beaten > self._seconds / 3
+
+    def beat(self) -> Beat:
+        """Prolong the lease and learn whether the job is to be cancelled."""
+        beaten = time.monotonic()
+        beat = self._store.heartbeat(self.job.id, self.token, self._seconds)
+        self._beaten = beaten
+        return self._note(beat)
+
+    def look(self) -> Beat:
+        """Learn the same without writing."""
+        job = self._store.get_job(None, self.job.id)
+        ours = job.token == self.token and job.state is JobState.RUNNING
+        return self._note(Beat(ours, job.cancel_requested))
+
+    def append(self, events: tuple[Event, ...]) -> None:
+        """Write events, in order."""
+        batch = [(event.kind, event.payload) for event in events]
+        if batch and not self._store.append_events(self.job.id, self.token, batch):
+            self.lost.set()
+        self.ring()
+
+    def publish(self, receipt: Receipt) -> bool:
+        """End the job as the receipt says; return False if it was no longer ours."""
+        prefix = self.prefix if receipt.result else None
+        state = JobState(receipt.state)
+        done = self._store.publish(self.job.id, self.token, state, prefix, receipt.error)
+        self.lost.set()
+        self.ring()
+        return done
+
+    def release(self) -> bool:
+        """Put the job back in the queue unharmed; the attempt is not counted."""
+        self.lost.set()
+        released = self._store.release(self.job.id, self.token)
+        self.ring()
+        self._bell.ring(WORK)
+        return released
+
+    def give_up(self) -> None:
+        """Let the job be taken from us as from a silent dispatcher; the attempt is counted."""
+        # A lease that has run out already: the store decides between queue, cancelled and failed.
+        self._store.heartbeat(self.job.id, self.token, -1.0)
+        self.lost.set()
+        self._store.requeue_expired()
+        self.ring()
+        self._bell.ring(WORK)
+
+    def ring(self) -> None:
+        """Wake the streams that follow the job."""
+        self._bell.ring(job_topic(self.job.id))
+
+    def _note(self, beat: Beat) -> Beat:
+        if not beat.alive:
+            self.lost.set()
+        return beat

@@ -1,0 +1,80 @@
+"""What passes between dispatcher and worker: a Task there, Batches of events and a Receipt back.
+
+All of it is JSON: nothing that a user sent is pickled, and a worker needs no database.
+"""
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class Message(BaseModel):
+    """Base of what crosses the process boundary."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Greeting(Message):
+    """What a worker says of itself once it is warm."""
+
+    process: int
+    #: The name of its machine, container or pod.
+    host: str
+    #: The version of this program that it runs.
+    version: str
+
+
+class Task(Message):
+    """One attempt at one job, with all that a worker must know."""
+
+    job: str
+    #: The fencing token of the attempt.
+    token: int
+    #: The model's definition as posted.
+    definition: dict[str, Any]
+    #: Artifact key of the data, canonical JSON.
+    input_key: str
+    #: The engine's options as posted.
+    engine: dict[str, Any]
+    seed: int
+    #: `models.precision.PrecisionName`, spelt out: its module needs torch, the dispatcher does not.
+    precision: Literal["float64", "float32", "mixed"] = "float64"
+    tier: str = "auto"
+    #: torch threads.
+    threads: int = Field(default=1, ge=1)
+    #: Seconds of work after which the run ends as `expired`; None: no limit.
+    max_seconds: float | None = None
+    #: Seconds that the job waited for this attempt.
+    queued_seconds: float | None = None
+    #: URL of the artifact store, and the key prefix of this attempt in it.
+    artifacts: str
+    prefix: str
+
+
+class Receipt(Message):
+    """How an attempt ended; what it computed lies in the artifact store under its prefix."""
+
+    #: `succeeded`, `failed`, `cancelled` or `expired`.
+    state: str
+    #: Whether the prefix holds a `result.json`.
+    result: bool = False
+    #: The problem (RFC 9457) of a failed job.
+    error: dict[str, Any] | None = None
+    #: For the log, never for the answer: where an unexpected exception came from.
+    traceback: str | None = None
+    #: The worker may be damaged (memory, native code) and should take no other job.
+    fault: bool = False
+
+
+class Event(Message):
+    """Something that a run tells its reader while it goes on."""
+
+    kind: str
+    payload: dict[str, Any]
+
+
+class Batch(Message):
+    """The events since the last poll, in order; the receipt comes with or after the last one."""
+
+    events: tuple[Event, ...] = ()
+    receipt: Receipt | None = None

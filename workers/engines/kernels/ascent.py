@@ -1,0 +1,102 @@
+"""Climbing to a maximum: L-BFGS from every start, then Newton's method at the highest point.
+
+L-BFGS finds the way from far off and Newton's method, which does not mind badly scaled data,
+finds the top to the last digits where the Hessian is affordable.
+"""
+
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from workers.engines.kernels.ascent_options import AbstractAscentOptions
+from workers.engines.kernels.lbfgs import LbfgsState, start_lbfgs, step_lbfgs
+from workers.engines.kernels.newton import NewtonState, start_newton, step_newton
+from workers.engines.kernels.objective import Objective
+from workers.engines.kernels.verdict import Verdict, at_edge, judge, judge_without_hessian, ran_away
+from workers.results import Outcome
+
+#: The most coordinates for which a Hessian is computed.
+HESSIAN_LIMIT = 1000
+#: Where Newton's method follows, L-BFGS need not gain less than this, in nats.
+HANDOVER = 1e-6
+#: L-BFGS has converged after so many iterations in a row that gained nearly nothing.
+QUIET = 3
+
+
+@dataclass(frozen=True)
+class AscentState:
+    """All `C` starts, and the highest one once they have come to rest."""
+
+    rows: LbfgsState
+    #: `C`: iterations in a row that gained nearly nothing.
+    quiet: Tensor
+    #: `C`: iterations spent at the edge of a parameter's support.
+    edge: Tensor
+    #: Newton's method at the best row; None before.
+    top: NewtonState | None
+    iterations: int
+    #: What came out; None while the climb goes on.
+    verdict: Verdict | None
+
+    @property
+    def best(self) -> int:
+        """The row that stands highest."""
+        return int(self.rows.value.argmin())
+
+    @property
+    def height(self) -> float:
+        """The log density of the highest point so far."""
+        value = self.rows.value[self.best] if self.top is None else self.top.value
+        return -float(value)
+
+
+def start_ascent(objective: Objective, z: Tensor) -> AscentState:
+    """Begin at `z`: `C x D`."""
+    rows = start_lbfgs(objective, z.to(torch.float64))
+    none = torch.zeros_like(rows.value)
+    return AscentState(rows, none, none, None, 0, None)
+
+
+def step_ascent(
+    objective: Objective, state: AscentState, options: AbstractAscentOptions
+) -> AscentState:
+    """Advance by one iteration: every row by L-BFGS, or the highest by Newton's method."""
+    advance = _climb if state.top is None else _polish
+    stepped = advance(objective, state, options)
+    if stepped.verdict is None and stepped.iterations >= options.max_iterations:
+        return replace(stepped, verdict=Verdict(Outcome.MAX_ITERATIONS))
+    return stepped
+
+
+def _climb(objective: Objective, state: AscentState, options: AbstractAscentOptions) -> AscentState:
+    exact = objective.density.dim <= HESSIAN_LIMIT
+    still = max(options.tolerance, HANDOVER) if exact else options.tolerance
+    active = (state.quiet < QUIET) & ~state.rows.stuck
+    rows = step_lbfgs(objective, state.rows, active)
+    small = rows.gain <= still + objective.noise(rows.value) * 1e-2
+    quiet = torch.where(active, torch.where(small, state.quiet + 1, 0 * state.quiet), state.quiet)
+    edge = state.edge + at_edge(objective.density, rows.z)
+    state = replace(state, rows=rows, quiet=quiet, edge=edge, iterations=state.iterations + 1)
+    away = ran_away(objective.density, rows, edge)
+    if away is not None:
+        return replace(state, verdict=away)
+    if bool(((quiet < QUIET) & ~rows.stuck).any()):
+        return state
+    if exact:
+        return replace(state, top=start_newton(objective, rows.z[state.best]))
+    return replace(state, verdict=judge_without_hessian(objective, rows, state.best))
+
+
+def _polish(
+    objective: Objective, state: AscentState, options: AbstractAscentOptions
+) -> AscentState:
+    assert state.top is not None
+    top = step_newton(objective, state.top, options.tolerance)
+    done = top.converged or top.stuck
+    return replace(
+        state,
+        top=top,
+        iterations=state.iterations + 1,
+        verdict=judge(objective, top) if done else None,
+    )

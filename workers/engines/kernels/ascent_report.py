@@ -1,0 +1,227 @@
+"""A finished climb as a result: estimates, curvature, criteria, and the sentence."""
+
+import math
+
+import torch
+from torch import Tensor
+
+from models.density import AbstractLogDensity, Target
+from workers.engines.kernels.ascent import HESSIAN_LIMIT, AscentState
+from workers.engines.kernels.ascent_options import AbstractAscentOptions
+from workers.engines.kernels.entries import entry_names, listed
+from workers.engines.kernels.intervals import estimates
+from workers.engines.kernels.ridges import sparse_basis
+from workers.engines.kernels.spectrum import spectrum
+from workers.engines.kernels.verdict import Verdict
+from workers.results import (
+    Curvature,
+    Diagnostics,
+    Findings,
+    MleResult,
+    Outcome,
+    Warning,
+)
+
+#: What is climbed, in words.
+WORDS = {Target.LIKELIHOOD: "likelihood", Target.JOINT: "posterior density"}
+
+
+def ascent_findings(
+    density: AbstractLogDensity,
+    target: Target,
+    state: AscentState,
+    outcome: Outcome,
+    options: AbstractAscentOptions,
+) -> Findings:
+    """Turn the last state of a climb into what the result reports."""
+    verdict = state.verdict or Verdict(outcome)
+    row = state.best if verdict.row is None else verdict.row
+    exact = state.top is not None and verdict.row is None
+    z = state.top.z if exact and state.top else state.rows.z[row]
+    gradient = state.top.gradient if exact and state.top else state.rows.gradient[row]
+    height = state.height if exact else -float(state.rows.value[row])
+    hessian = state.top.hessian if exact and state.top else None
+    converged = outcome == Outcome.CONVERGED
+    covariance = spectrum(hessian, z).covariance() if converged and hessian is not None else None
+    result = MleResult(
+        estimate=estimates(density, z, covariance, options.level),
+        **_heights(density, target, z, height, converged),
+        iterations=state.iterations,
+        gradient_norm=_finite(float(gradient.norm())),
+        curvature=_curvature(density, hessian, verdict, outcome),
+        restarts=_restarts(state),
+    )
+    warnings = _warnings(density, target)
+    if converged and hessian is None:
+        warnings.append(_no_hessian())
+    return Findings(
+        outcome=outcome,
+        message=_message(density, target, verdict, outcome),
+        mle=result,
+        diagnostics=Diagnostics(warnings=warnings) if warnings else None,
+    )
+
+
+def _heights(
+    density: AbstractLogDensity, target: Target, z: Tensor, height: float, converged: bool
+) -> dict[str, float | None]:
+    """Return the log likelihood; for `mle` the criteria with it, for `map` the log prior."""
+    if target != Target.LIKELIHOOD:
+        terms = density.terms(z[None].to(density.dtype))
+        likelihood, prior = float(terms.log_likelihood[0]), float(terms.log_prior[0])
+        return {"log_likelihood": _finite(likelihood), "log_prior": _finite(prior)}
+    penalty = math.log(max(density.observations, 1))
+    return {
+        "log_likelihood": _finite(height),
+        "aic": 2 * density.dim - 2 * height if converged else None,
+        "bic": penalty * density.dim - 2 * height if converged else None,
+    }
+
+
+def _restarts(state: AscentState) -> list[float | None]:
+    heights = [-float(value) for value in state.rows.value]
+    if state.top is not None:
+        heights[state.best] = state.height
+    order = sorted(heights, key=lambda h: -math.inf if math.isnan(h) else h, reverse=True)
+    return [_finite(height) for height in order]
+
+
+def _curvature(
+    density: AbstractLogDensity, hessian: Tensor | None, verdict: Verdict, outcome: Outcome
+) -> Curvature:
+    if hessian is None or not bool(hessian.isfinite().all()):
+        return Curvature(classification="unknown")
+    # The Hessian of the log density is minus that of the objective.
+    values = -torch.linalg.eigvalsh(hessian).flip(0)
+    smallest, largest = float(values.abs().min()), float(values.abs().max())
+    return Curvature(
+        classification=_classify(hessian, verdict, outcome),
+        condition_number=_finite(largest / smallest) if smallest > 0 else None,
+        eigenvalues=values.tolist(),
+        direction=_direction(density, hessian, verdict),
+    )
+
+
+def _classify(hessian: Tensor, verdict: Verdict, outcome: Outcome) -> str:
+    if verdict.flat is not None:
+        return "flat"
+    if verdict.saddle is not None:
+        return "saddle"
+    return "maximum" if outcome == Outcome.CONVERGED else "unknown"
+
+
+def _direction(
+    density: AbstractLogDensity, hessian: Tensor, verdict: Verdict
+) -> dict[str, float] | None:
+    if verdict.flat is not None:
+        return named_direction(density, sparse_basis(verdict.flat)[:, 0])
+    if verdict.saddle is not None:
+        return named_direction(density, verdict.saddle)
+    return None
+
+
+def named_direction(density: AbstractLogDensity, direction: Tensor) -> dict[str, float]:
+    """Return the entries that make up a direction, `D`, of unit length, by name."""
+    unit = direction / direction.norm()
+    named: dict[str, float] = {}
+    for name, weight in zip(entry_names(density), unit.tolist(), strict=True):
+        if abs(weight) > 1e-3 and name not in named:
+            named[name] = weight
+    return named
+
+
+def _message(
+    density: AbstractLogDensity, target: Target, verdict: Verdict, outcome: Outcome
+) -> str:
+    what = WORDS[target]
+    if outcome == Outcome.UNIDENTIFIED and verdict.flat is not None:
+        return _unidentified(density, target, verdict.flat)
+    if outcome == Outcome.UNBOUNDED and verdict.endless is not None:
+        where = _destinations(density, verdict.endless)
+        return (
+            f"The {what} keeps rising as {where}, so it has no maximum and there are no standard "
+            f"errors; {_REMEDIES[target]}"
+        )
+    if outcome == Outcome.MAX_ITERATIONS and verdict.saddle is not None:
+        names = listed(list(named_direction(density, verdict.saddle)))
+        return (
+            f"The climb stopped at a saddle: the {what} rises along {names}. Start elsewhere with "
+            "more restarts or another seed."
+        )
+    if outcome == Outcome.MAX_ITERATIONS and verdict.stuck:
+        return (
+            f"The climb found no higher point although the {what} still has a slope there; "
+            "centre and scale the data, or reparameterise the model."
+        )
+    return outcome.sentence
+
+
+_REMEDIES = {
+    Target.LIKELIHOOD: "use map, laplace or vi with priors that keep it finite.",
+    Target.JOINT: "give it a prior that keeps it finite, or use vi or nuts, which average.",
+}
+
+
+def _unidentified(density: AbstractLogDensity, target: Target, flat: Tensor) -> str:
+    basis = sparse_basis(flat)
+    names = [name for column in basis.T for name in named_direction(density, column)]
+    count = basis.shape[1]
+    along = "one direction" if count == 1 else f"{count} directions"
+    remedy = (
+        "use map, laplace or vi, which use the priors"
+        if target == Target.LIKELIHOOD
+        else "give these parameters priors that tell them apart, or use vi or nuts"
+    )
+    return (
+        f"The {WORDS[target]} does not change along {along} in {listed(names)}, so there is no "
+        f"single maximum and no standard error, and the estimate is one of many; {remedy}."
+    )
+
+
+def _destinations(density: AbstractLogDensity, endless: Tensor) -> str:
+    """Say where the parameters run: `sigma[0] goes to its bound`."""
+    far = endless.abs() >= 0.3 * endless.abs().max()
+    supports = [p.support for p in density.parameters for _ in range(p.size)]
+    names = entry_names(density)
+    said = []
+    for i in far.nonzero()[:, 0].tolist():
+        up = float(endless[i]) > 0
+        said.append(f"{names[i]} goes to {_limit(supports[i], up)}")
+    return listed(said, 3)
+
+
+def _limit(support: str, up: bool) -> str:
+    if support == "real":
+        return "infinity" if up else "minus infinity"
+    if support in ("positive", "nonnegative", "greater_than(0)", "greater_than_eq(0)"):
+        return "infinity" if up else "0"
+    return "the edge of its support"
+
+
+def _warnings(density: AbstractLogDensity, target: Target) -> list[Warning]:
+    if not density.random_effects:
+        return []
+    names = listed(density.random_effects)
+    return [Warning(code="random_effect", message=_RANDOM_EFFECT[target].format(names=names))]
+
+
+_RANDOM_EFFECT = {
+    Target.LIKELIHOOD: "{names} looks like a random effect: mle maximises over every one of its "
+    "entries and leaves its distribution out, which overfits small groups. Use vi or nuts, which "
+    "average over it.",
+    Target.JOINT: "{names} looks like a random effect: the joint mode over it and its scale is "
+    "often at or near zero scale, far from the bulk of the posterior. Use vi or nuts, which "
+    "average over it.",
+}
+
+
+def _no_hessian() -> Warning:
+    return Warning(
+        code="no_standard_errors",
+        message=f"The model has more than {HESSIAN_LIMIT} unknowns, so its Hessian was not "
+        "computed: there are no standard errors, and that the maximum is one was not checked.",
+    )
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None

@@ -1,0 +1,104 @@
+"""Newton's method from a point near the optimum: tight estimates on any scale of the data."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from workers.engines.kernels.line_search import line_search
+from workers.engines.kernels.objective import Objective
+from workers.engines.kernels.spectrum import Spectrum, spectrum
+
+#: A scaled eigenvalue below minus this is negative curvature, not rounding.
+NEGATIVE = 1e-7
+#: The most steps taken after convergence, to the last digits.
+REFINEMENTS = 5
+
+
+@dataclass(frozen=True)
+class NewtonState:
+    """One point with its derivatives."""
+
+    #: `D`, scalar, `D`, `D x D`.
+    z: Tensor
+    value: Tensor
+    gradient: Tensor
+    hessian: Tensor
+    #: The last step met the convergence test, or rounding allows no better.
+    converged: bool = False
+    #: No lower point was found although the Hessian promises one.
+    stuck: bool = False
+
+
+def start_newton(objective: Objective, z: Tensor) -> NewtonState:
+    """Begin at `z`: `D` in float64."""
+    value, gradient = objective(z[None])
+    return NewtonState(z, value[0], gradient[0], objective.hessian(z))
+
+
+def step_newton(objective: Objective, state: NewtonState, tolerance: float) -> NewtonState:
+    """Take one step; at a saddle, leave it along the most negative curvature.
+
+    Converged means that a full step promises to gain less than `tolerance` nats, half the squared
+    Newton decrement (Boyd and Vandenberghe, Convex Optimization (2004), sec. 9.5.1): a number that
+    does not depend on the parameters' units. Such steps are still taken where they help.
+    """
+    if not bool(state.hessian.isfinite().all()):
+        return _ended(state, converged=False)
+    shape = spectrum(state.hessian, state.z)
+    noise = float(objective.noise(state.value))
+    promise = shape.decrement(state.gradient)
+    if promise > max(tolerance, noise):
+        return _descend(objective, state, -shape.solve(state.gradient), promise < 1e3 * noise)
+    if float(shape.values[0]) < -NEGATIVE:
+        return _leave_saddle(objective, state, shape)
+    return _last(objective, state, shape, noise)
+
+
+def _descend(
+    objective: Objective, state: NewtonState, direction: Tensor, close: bool
+) -> NewtonState:
+    one = torch.ones_like(state.value)[None]
+    found = line_search(
+        objective,
+        state.z[None],
+        state.value[None],
+        state.gradient[None],
+        direction[None],
+        one,
+        one > 0,
+    )
+    if not bool(found.moved):
+        return _ended(state, converged=close)
+    hessian = objective.hessian(found.z[0])
+    return NewtonState(found.z[0], found.value[0], found.gradient[0], hessian)
+
+
+def _leave_saddle(objective: Objective, state: NewtonState, shape: Spectrum) -> NewtonState:
+    direction = shape.scale * shape.vectors[:, 0] / shape.values[0].abs().sqrt()
+    lengths = torch.tensor([1.0, -1.0, 0.1, -0.1, 0.01, -0.01], dtype=direction.dtype)
+    trials = state.z + lengths.to(direction.device)[:, None] * direction
+    values, _ = objective(trials)
+    best = int(values.argmin())
+    if float(values[best]) >= float(state.value):
+        return _ended(state, converged=False)
+    return start_newton(objective, trials[best])
+
+
+def _last(objective: Objective, state: NewtonState, shape: Spectrum, noise: float) -> NewtonState:
+    """Take steps with the same Hessian as long as each halves what the next one promises."""
+    z, top, gradient = state.z, state.value, state.gradient
+    for _ in range(REFINEMENTS):
+        trial = z - shape.solve(gradient)
+        value, slope = objective(trial[None])
+        better = shape.decrement(slope[0]) < 0.5 * shape.decrement(gradient)
+        if float(value[0]) > float(state.value) + noise or not better:
+            break
+        z, top, gradient = trial, value[0], slope[0]
+    return NewtonState(z, top, gradient, objective.hessian(z), converged=True)
+
+
+def _ended(state: NewtonState, converged: bool) -> NewtonState:
+    return NewtonState(
+        state.z, state.value, state.gradient, state.hessian, converged, not converged
+    )

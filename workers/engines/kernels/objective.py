@@ -1,0 +1,82 @@
+"""What an optimiser minimises: minus the log density, in float64 whatever the dtype."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from models.density import AbstractLogDensity, Target
+
+#: Beyond so many batches a larger batch, recorded anew, is cheaper.
+MANY = 100
+LARGE = 64
+
+
+@dataclass(frozen=True)
+class Objective:
+    """Minus a log density over rows of unconstrained points.
+
+    Points and derivatives are float64, so that inner products and convergence tests do not lose
+    what the density's own dtype has. A point outside the support gives `+inf`; a log density of
+    `+inf` gives `-inf`, which proves that there is no maximum.
+    """
+
+    density: AbstractLogDensity
+    target: Target
+    #: Evaluate in batches of this many rows, filled up where there are fewer: a density is
+    #: recorded anew for every number of rows, and for its value alone. None takes them as they are.
+    rows: int | None = None
+
+    def __call__(self, z: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the objective, `C`, and its gradient, `C x D`, at `z`: `C x D`."""
+        value, gradient = log_density(self.density, z, self.target, self.rows)
+        objective = (-value).masked_fill(value.isnan(), torch.inf)
+        usable = objective.isfinite() & gradient.isfinite().all(1)
+        outside = ~usable & (objective > -torch.inf)
+        return objective.masked_fill(outside, torch.inf), (-gradient).nan_to_num(0.0, 0.0, 0.0)
+
+    def value(self, z: Tensor) -> Tensor:
+        """Return the objective alone, `C`, also where it has no finite gradient."""
+        value, _ = log_density(self.density, z, self.target, self.rows)
+        return (-value).masked_fill(value.isnan(), torch.inf)
+
+    def hessian(self, z: Tensor) -> Tensor:
+        """Return the symmetric Hessian of the objective, `D x D`, at one point `z`: `D`.
+
+        Where automatic second derivatives are not finite (0 * inf far out in a tail) although the
+        gradient is, they are differences of gradients.
+        """
+        h = -self.density.hessian(z[None].to(self.density.dtype), self.target)[0]
+        h = h.to(torch.float64)
+        if not bool(h.isfinite().all()):
+            h = self._differences(z)
+        return (h + h.T) / 2
+
+    def _differences(self, z: Tensor) -> Tensor:
+        width = torch.finfo(self.density.dtype).eps ** (1 / 3) * z.abs().clamp(min=1.0)
+        moves = torch.diag(width)
+        above, below = self(z + moves)[1], self(z - moves)[1]
+        return (above - below) / (2 * width[:, None])
+
+    def noise(self, value: Tensor) -> Tensor:
+        """Return how far rounding may move an objective of this size, in nats."""
+        return 100 * torch.finfo(self.density.dtype).eps * value.abs().clamp(min=1.0)
+
+
+def log_density(
+    density: AbstractLogDensity, z: Tensor, target: Target, rows: int | None
+) -> tuple[Tensor, Tensor]:
+    """Return log density, `C`, and gradient, `C x D`, in float64, evaluated `rows` at a time."""
+    z = z.to(density.dtype)
+    if rows is None or len(z) == rows:
+        value, gradient = density.value_and_grad(z, target)
+        return value, gradient.to(torch.float64)
+    size = LARGE if len(z) > MANY * rows else rows
+    parts = [density.value_and_grad(_filled(part, size), target) for part in z.split(size)]
+    value, gradient = (torch.cat(columns)[: len(z)] for columns in zip(*parts, strict=True))
+    return value, gradient.to(torch.float64)
+
+
+def _filled(z: Tensor, rows: int) -> Tensor:
+    missing = rows - len(z)
+    return torch.cat([z, z[-1:].expand(missing, -1)]) if missing else z

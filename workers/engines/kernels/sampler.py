@@ -1,0 +1,140 @@
+"""What HMC and NUTS share: a run of transitions, adapted first, then drawn from.
+
+An engine is this with its own transition kernel; see `hmc` and `nuts`.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from models.density import AbstractLogDensity
+from workers.diagnostics import diagnose
+from workers.engines.engine import Draws, Info
+from workers.engines.kernels import adaptation
+from workers.engines.kernels.adaptation import Adaptation
+from workers.engines.kernels.initial import Point, find_initial
+from workers.engines.kernels.options import AbstractSamplerOptions
+from workers.engines.kernels.transition import Kernel, Transition
+from workers.engines.kernels.windows import schedule
+from workers.results import Findings, Outcome
+from workers.summaries import summarize
+
+
+@dataclass(frozen=True)
+class SamplerState:
+    """All that moves in a run: the checkpoint. Shapes: `C` chains, `D` coordinates."""
+
+    #: Transitions done, warm-up included.
+    iteration: int
+    #: Where the chains are.
+    point: Point
+    #: Metric, step size and the present window.
+    known: Adaptation
+    #: The random generator's state, bytes.
+    random: Tensor
+    #: Divergent transitions after warm-up, and leapfrogs in all, over all chains.
+    divergences: int
+    leapfrogs: int
+
+
+def begin(
+    options: AbstractSamplerOptions, density: AbstractLogDensity, generator: torch.Generator
+) -> SamplerState:
+    """Return the state before the first transition.
+
+    Raises:
+        NoInitialPointError: a chain found no finite point in 100 tries.
+    """
+    point = find_initial(density, generator, options.chains, options.init)
+    known = adaptation.start(density, point, generator)
+    return SamplerState(0, point, known, generator.get_state(), 0, 0)
+
+
+def advance(
+    options: AbstractSamplerOptions,
+    kernel: Kernel,
+    density: AbstractLogDensity,
+    state: SamplerState,
+) -> tuple[SamplerState, Info]:
+    """Make one transition of every chain; in warm-up, learn from it."""
+    generator = torch.Generator(density.device)
+    generator.set_state(state.random)
+    warm = state.iteration < options.warmup
+    known = state.known
+    step_size = known.step_size if warm else known.final_step_size
+    made = kernel(density, state.point, step_size, known.scale, generator)
+    if warm:
+        known = adaptation.learn(
+            known,
+            density,
+            made.point,
+            made.acceptance,
+            state.iteration,
+            schedule(options.warmup),
+            options.target_accept,
+            generator,
+        )
+    after = SamplerState(
+        iteration=state.iteration + 1,
+        point=made.point,
+        known=known,
+        random=generator.get_state(),
+        divergences=state.divergences + (0 if warm else int(made.divergent.sum())),
+        leapfrogs=state.leapfrogs + int(made.leapfrogs.sum()),
+    )
+    return after, _info(options, after, made, step_size, warm)
+
+
+def _info(
+    options: AbstractSamplerOptions,
+    state: SamplerState,
+    made: Transition,
+    step_size: Tensor,
+    warm: bool,
+) -> Info:
+    total = options.warmup + options.draws
+    progress = {"divergences": float(state.divergences), "step_size": float(step_size.mean())}
+    if warm:
+        return Info("warmup", state.iteration, total, progress=progress)
+    stats = {
+        "acceptance": made.acceptance,
+        "divergent": made.divergent,
+        "energy": made.energy,
+        "step_size": step_size,
+        "leapfrogs": made.leapfrogs,
+        "log_density": made.point.log_density,
+        **made.stats,
+    }
+    return Info(
+        "sample",
+        state.iteration,
+        total,
+        draws=made.point.z[:, None],
+        stats={name: value[:, None] for name, value in stats.items()},
+        progress=progress,
+    )
+
+
+def ended(options: AbstractSamplerOptions, state: SamplerState) -> Outcome | None:
+    """Return how the run ended, once it has made all its draws."""
+    if state.iteration < options.warmup + options.draws:
+        return None
+    if state.divergences == options.chains * options.draws:
+        return Outcome.ALL_DIVERGENT
+    return Outcome.COMPLETED
+
+
+def conclude(
+    state: SamplerState, outcome: Outcome, draws: Draws, max_tree_depth: int | None = None
+) -> Findings:
+    """Return summary, diagnostics and warnings of the draws."""
+    summary = summarize(draws)
+    return Findings(
+        outcome=outcome,
+        message=outcome.sentence,
+        summary=summary,
+        diagnostics=diagnose(
+            draws, summary, leapfrogs=state.leapfrogs, max_tree_depth=max_tree_depth
+        ),
+    )

@@ -1,0 +1,50 @@
+"""What a transition is: from one point per chain to the next, leaving the target invariant."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from models.density import AbstractLogDensity
+from workers.engines.kernels.initial import Point
+
+
+@dataclass(frozen=True)
+class Transition:
+    """The outcome of one transition of every chain."""
+
+    point: Point
+    #: `C`: mean acceptance probability, what the step size is tuned on.
+    acceptance: Tensor
+    #: `C`: whether the energy error went out of bounds.
+    divergent: Tensor
+    #: `C`: the Hamiltonian at the point drawn.
+    energy: Tensor
+    #: `C`: gradients used.
+    leapfrogs: Tensor
+    #: More statistics by name, each `C`.
+    stats: Mapping[str, Tensor]
+
+
+class Kernel(Protocol):
+    """A way to make transitions."""
+
+    def __call__(
+        self,
+        density: AbstractLogDensity,
+        point: Point,
+        step_size: Tensor,
+        scale: Tensor,
+        generator: torch.Generator,
+    ) -> Transition:
+        """Return the next transition.
+
+        Args:
+            density: the target.
+            point: where the chains are.
+            step_size: `C` in float64.
+            scale: the metric, `C x D`.
+            generator: randomness; every call takes the same amount, whatever the chains do.
+        """

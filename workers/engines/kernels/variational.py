@@ -1,0 +1,247 @@
+"""The phases of a variational fit: seek, fit, draw.
+
+State is immutable and holds the generator's state, so a fit continues from any state bit for bit.
+"""
+
+import math
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from models.density import AbstractLogDensity
+from workers.diagnostics import pareto_k_warning
+from workers.engines.engine import Draws, Info
+from workers.engines.kernels.adam import AdamState, start_adam, step_adam
+from workers.engines.kernels.elbo import estimate_elbo, log_weights
+from workers.engines.kernels.frame import Frame
+from workers.engines.kernels.guides import GUIDES, AbstractGuide, Parameters
+from workers.engines.kernels.initial import find_initial
+from workers.engines.kernels.pareto import pareto_k
+from workers.engines.kernels.plateau import Plateau, follow, last_windows
+from workers.engines.kernels.seek import CLIMB, POLISH, SeekState, start_seek, step_seek
+from workers.engines.kernels.vi_options import ViOptions
+from workers.results import Diagnostics, ElboResult, Findings, Outcome
+from workers.summaries import summarize
+
+#: The trace has a point for every so many steps, and no more than `LONGEST` points.
+TRACE_EVERY, LONGEST = 10, 2000
+#: Draws of one step of the last phase, and draws at the least that judge the fit.
+BLOCK, JUDGED_BY = 250, 4000
+#: Estimates in a row that may be not finite.
+PATIENCE = 100
+
+
+@dataclass(frozen=True)
+class Fit:
+    """Adam on the guide's parameters."""
+
+    frame: Frame
+    parameters: Parameters
+    adam: AdamState
+    plateau: Plateau
+    steps: int
+    #: Sum of the iterates at the lowest learning rate, and how many they are.
+    summed: Parameters
+    count: int
+    #: ELBO estimates since the last point of the trace.
+    recent: tuple[float, ...] = ()
+    trace: tuple[tuple[int, float], ...] = ()
+    #: Estimates in a row that were not finite.
+    lost: int = 0
+
+    @property
+    def average(self) -> Parameters:
+        """The averaged parameters, or the present ones where there is no average yet."""
+        if not self.count:
+            return self.parameters
+        return tuple(s / self.count for s in self.summed)
+
+
+@dataclass(frozen=True)
+class ViState:
+    """All that moves in a variational fit: the checkpoint."""
+
+    seek: SeekState
+    #: None while seeking.
+    fit: Fit | None
+    #: Log importance weights of the draws made so far, float64.
+    weights: Tensor
+    #: The random generator's state, bytes.
+    random: Tensor
+    #: Steps made, over all phases.
+    done: int
+    #: How the fit ended; None before.
+    outcome: Outcome | None
+
+
+def begin(options: ViOptions, density: AbstractLogDensity, generator: torch.Generator) -> ViState:
+    """Return the state before the first step.
+
+    Raises:
+        NoInitialPointError: no finite starting point in 100 tries.
+    """
+    point = find_initial(density, generator, options.particles)
+    seek = start_seek(density, _guide(options), point.z)
+    weights = torch.empty(0, dtype=torch.float64, device=density.device)
+    return ViState(seek, None, weights, generator.get_state(), 0, None)
+
+
+def advance(
+    options: ViOptions, density: AbstractLogDensity, state: ViState
+) -> tuple[ViState, Info]:
+    """Make one step of whichever phase is on."""
+    generator = torch.Generator(density.device)
+    generator.set_state(state.random)
+    draws, elbo = None, None
+    fit = state.fit
+    if fit is None:
+        state = _seek(options, density, state, generator)
+    elif state.outcome is None:
+        state, elbo = _fit(options, density, state, fit, generator)
+    else:
+        state, draws = _draw(options, density, state, fit, generator)
+    state = replace(state, random=generator.get_state(), done=state.done + 1)
+    return state, _info(options, state, draws, elbo)
+
+
+def complete(options: ViOptions, state: ViState) -> bool:
+    """Return whether the fit has ended and all draws are made."""
+    if state.outcome == Outcome.NON_FINITE:
+        return True
+    return state.outcome is not None and len(state.weights) >= _wanted(options)
+
+
+def _guide(options: ViOptions) -> AbstractGuide:
+    return GUIDES[options.guide]()
+
+
+def _seek(
+    options: ViOptions, density: AbstractLogDensity, state: ViState, generator: torch.Generator
+) -> ViState:
+    guide = _guide(options)
+    seek = step_seek(density, guide, state.seek, generator)
+    if not seek.done:
+        return replace(state, seek=seek)
+    frame = seek.frame.to(density.dtype)
+    start = guide.start(frame)
+    zeros = tuple(torch.zeros_like(p) for p in start)
+    fit = Fit(frame, start, start_adam(start), Plateau(), 0, zeros, 0)
+    return replace(state, seek=seek, fit=fit)
+
+
+def _fit(
+    options: ViOptions,
+    density: AbstractLogDensity,
+    state: ViState,
+    fit: Fit,
+    generator: torch.Generator,
+) -> tuple[ViState, tuple[int, float] | None]:
+    estimate = estimate_elbo(
+        density, _guide(options), fit.frame, fit.parameters, generator, options.particles
+    )
+    fit = replace(fit, steps=fit.steps + 1)
+    if not math.isfinite(estimate.elbo):
+        fit = replace(fit, lost=fit.lost + 1)
+        outcome = Outcome.NON_FINITE if fit.lost > PATIENCE else _end(options, fit)
+        return replace(state, fit=fit, outcome=outcome), None
+    rate = options.learning_rate * fit.plateau.factor * _cooling(options, fit)
+    adam, parameters = step_adam(fit.adam, fit.parameters, estimate.gradient, rate)
+    fit = _average(replace(fit, adam=adam, parameters=parameters, lost=0), options)
+    size = sum(p.numel() for p in parameters)
+    least = last_windows(size, options.particles, options.steps)
+    plateau = follow(fit.plateau, estimate.elbo, options.tolerance, least)
+    fit, point = _trace(replace(fit, plateau=plateau), estimate.elbo, options)
+    return replace(state, fit=fit, outcome=_end(options, fit)), point
+
+
+def _cooling(options: ViOptions, fit: Fit) -> float:
+    """Return a factor that falls over the last quarter of the steps, for fits that never settle."""
+    left = 1 - fit.steps / options.steps
+    return float(min(1.0, max(0.03, 4 * left)))
+
+
+def _average(fit: Fit, options: ViOptions) -> Fit:
+    if not (fit.plateau.last or fit.steps > 0.875 * options.steps):
+        return fit
+    summed = tuple(s + p for s, p in zip(fit.summed, fit.parameters, strict=True))
+    return replace(fit, summed=summed, count=fit.count + 1)
+
+
+def _trace(fit: Fit, elbo: float, options: ViOptions) -> tuple[Fit, tuple[int, float] | None]:
+    recent = (*fit.recent, elbo)
+    every = max(TRACE_EVERY, options.steps // LONGEST)
+    if fit.steps % every and fit.steps > 1:
+        return replace(fit, recent=recent), None
+    point = (fit.steps, sum(recent) / len(recent))
+    return replace(fit, recent=(), trace=(*fit.trace, point)), point
+
+
+def _end(options: ViOptions, fit: Fit) -> Outcome | None:
+    if fit.plateau.done:
+        return Outcome.CONVERGED
+    return Outcome.MAX_ITERATIONS if fit.steps >= options.steps else None
+
+
+def _draw(
+    options: ViOptions,
+    density: AbstractLogDensity,
+    state: ViState,
+    fit: Fit,
+    generator: torch.Generator,
+) -> tuple[ViState, Tensor | None]:
+    made = len(state.weights)
+    limit = options.draws if made < options.draws else _wanted(options)
+    count = min(BLOCK, limit - made)
+    z, weights = log_weights(
+        density, _guide(options), fit.frame, fit.average, generator, count, options.particles
+    )
+    state = replace(state, weights=torch.cat([state.weights, weights]))
+    return state, z[None] if made < options.draws else None
+
+
+def _wanted(options: ViOptions) -> int:
+    return max(options.draws, JUDGED_BY)
+
+
+def _info(
+    options: ViOptions, state: ViState, draws: Tensor | None, elbo: tuple[int, float] | None
+) -> Info:
+    blocks = math.ceil(_wanted(options) / BLOCK)
+    left = math.ceil((_wanted(options) - len(state.weights)) / BLOCK)
+    total = CLIMB + POLISH + options.steps + blocks
+    if state.outcome is not None:
+        total = state.done + left
+    progress = {"elbo": state.fit.trace[-1][1]} if state.fit and state.fit.trace else {}
+    phase = "fit" if draws is None and not len(state.weights) else "draw"
+    return Info(phase, state.done, total, draws=draws, elbo=elbo, progress=progress)
+
+
+def conclude(state: ViState, outcome: Outcome, draws: Draws) -> Findings:
+    """Return the ELBO with its error, Pareto k, and the summary of the draws."""
+    weights = state.weights
+    elbo = _result(state.fit.trace if state.fit else (), weights)
+    warning = pareto_k_warning(elbo.pareto_k) if len(weights) else None
+    return Findings(
+        outcome=outcome,
+        message=outcome.sentence,
+        summary=summarize(draws),
+        diagnostics=Diagnostics(
+            pareto_k=elbo.pareto_k, warnings=[] if warning is None else [warning]
+        ),
+        elbo=elbo,
+    )
+
+
+def _result(trace: tuple[tuple[int, float], ...], weights: Tensor) -> ElboResult:
+    final, error = None, None
+    if len(weights) > 1 and bool(weights.isfinite().all()):
+        final = float(weights.mean())
+        error = float(weights.std()) / math.sqrt(len(weights))
+    return ElboResult(
+        trace=[value for _, value in trace],
+        steps=[step for step, _ in trace],
+        final=final,
+        standard_error=error,
+        pareto_k=pareto_k(weights),
+    )

@@ -1,0 +1,52 @@
+"""The No-U-Turn sampler."""
+
+from functools import partial
+from typing import ClassVar, Literal
+
+import torch
+from pydantic import ConfigDict, Field
+
+from models.density import AbstractLogDensity
+from workers.engines.engine import AbstractEngine, Draws, Info
+from workers.engines.kernels import sampler
+from workers.engines.kernels.options import AbstractSamplerOptions
+from workers.engines.kernels.sampler import SamplerState
+from workers.engines.kernels.trajectory import nuts
+from workers.results import Findings, Outcome
+
+
+class NutsOptions(AbstractSamplerOptions):
+    """Options of `nuts`."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"kind": "nuts", "chains": 4, "warmup": 500, "draws": 500}]}
+    )
+
+    kind: Literal["nuts"] = "nuts"
+    max_tree_depth: int = Field(
+        default=10,
+        ge=1,
+        le=15,
+        description="Doublings of a trajectory at the most: up to 2^depth - 1 leapfrogs a draw.",
+    )
+
+
+class Nuts(AbstractEngine[NutsOptions, SamplerState]):
+    """Multinomial NUTS with Stan's adaptation and criterion; see `kernels.trajectory`."""
+
+    kind: ClassVar[str] = "nuts"
+
+    def init(self, density: AbstractLogDensity, generator: torch.Generator) -> SamplerState:
+        return sampler.begin(self.options, density, generator)
+
+    def step(self, density: AbstractLogDensity, state: SamplerState) -> tuple[SamplerState, Info]:
+        kernel = partial(nuts, max_depth=self.options.max_tree_depth)
+        return sampler.advance(self.options, kernel, density, state)
+
+    def done(self, state: SamplerState) -> Outcome | None:
+        return sampler.ended(self.options, state)
+
+    def finish(
+        self, density: AbstractLogDensity, state: SamplerState, outcome: Outcome, draws: Draws
+    ) -> Findings:
+        return sampler.conclude(state, outcome, draws, self.options.max_tree_depth)

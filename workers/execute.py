@@ -1,0 +1,125 @@
+"""One attempt at one job: data and definition in, artifacts out, and a receipt of how it ended."""
+
+import time
+from collections.abc import Callable
+from contextlib import closing
+from importlib.metadata import version
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from models.cache import Cache
+from models.compile import compile_model
+from models.definition import ModelDefinition
+from models.density import AbstractLogDensity, Note
+from workers.answer import write
+from workers.dispatch.task import Receipt, Task
+from workers.engines import AnyEngineOptions, build_engine
+from workers.engines.engine import EngineOptions
+from workers.failure import failure
+from workers.inputs import read_input
+from workers.jobs import JobState
+from workers.results import Diagnostics, Findings, Outcome, Result, Timing, Warning
+from workers.runner import run
+from workers.sink import Control, StopReason
+from workers.store.artifacts import Artifacts
+from workers.store.draws import ArrowSink
+
+#: Hands an event (kind, payload) to the dispatcher.
+Emit = Callable[[str, dict[str, Any]], None]
+
+_DEFINITION: TypeAdapter[ModelDefinition] = TypeAdapter(ModelDefinition)
+_OPTIONS: TypeAdapter[EngineOptions] = TypeAdapter(AnyEngineOptions)
+_ENDS = {StopReason.CANCELLED: JobState.CANCELLED, StopReason.DEADLINE: JobState.EXPIRED}
+
+
+def execute(task: Task, emit: Emit, control: Control, cache: Cache | None = None) -> Receipt:
+    """Compile the model, run the engine, write `result.json` under the task's prefix.
+
+    Args:
+        task: what to do.
+        emit: takes the events while it runs.
+        control: asked at every step whether to stop.
+        cache: what this process knows of models from earlier tasks.
+
+    Returns:
+        How it ended. What goes wrong is in the receipt too, never raised.
+    """
+    try:
+        return _attempt(task, emit, control, cache)
+    except Exception as error:
+        return failure(error)
+
+
+def _attempt(task: Task, emit: Emit, control: Control, cache: Cache | None) -> Receipt:
+    began = time.perf_counter()
+    artifacts = Artifacts(task.artifacts)
+    options = _OPTIONS.validate_python(task.engine)
+    density = _compile(task, artifacts, cache)
+    compiled = time.perf_counter() - began
+    if (reason := control.stop()) is not None:
+        return Receipt(state=_ENDS[reason])
+    with closing(ArrowSink(artifacts, task.prefix, emit)) as sink:
+        findings, phases = run(
+            build_engine(options), density, seed=task.seed, sink=sink, control=control
+        )
+    reason = control.stop() if findings.outcome is Outcome.STOPPED else None
+    if reason is not None and not _says_something(findings):
+        return Receipt(state=_ENDS[reason])
+    timing = Timing(
+        queued=task.queued_seconds,
+        compile=compiled,
+        warmup=phases.get("warmup"),
+        sample=phases.get("sample"),
+        total=time.perf_counter() - began,
+    )
+    result = _result(task, options, density, findings, timing, partial=reason is not None)
+    artifacts.put(f"{task.prefix}/result.json", write(result))
+    return Receipt(state=JobState.SUCCEEDED if reason is None else _ENDS[reason], result=True)
+
+
+def _compile(task: Task, artifacts: Artifacts, cache: Cache | None) -> AbstractLogDensity:
+    data = read_input(artifacts, task.input_key)
+    definition = _DEFINITION.validate_python(task.definition)
+    return compile_model(
+        definition, data, precision_name=task.precision, tier=task.tier, cache=cache
+    )
+
+
+def _says_something(findings: Findings) -> bool:
+    """Return whether a run that was stopped had computed anything worth reading."""
+    return any((findings.summary, findings.mle, findings.elbo))
+
+
+def _result(
+    task: Task,
+    options: EngineOptions,
+    density: AbstractLogDensity,
+    findings: Findings,
+    timing: Timing,
+    *,
+    partial: bool,
+) -> Result:
+    """Add the circumstances to what an engine found."""
+    parts = {name: getattr(findings, name) for name in Findings.model_fields}
+    parts["diagnostics"] = with_notes(findings.diagnostics, density.notes)
+    return Result(
+        **parts,
+        job=task.job,
+        engine=options.model_dump(mode="json"),
+        seed=task.seed,
+        version=version("credence-inference"),
+        tier=density.tier,
+        precision=task.precision,
+        partial=partial or None,
+        timing=timing,
+    )
+
+
+def with_notes(diagnostics: Diagnostics | None, notes: tuple[Note, ...]) -> Diagnostics | None:
+    """Put the density's notes among the warnings."""
+    if not notes:
+        return diagnostics
+    diagnostics = diagnostics or Diagnostics()
+    warnings = [Warning(code=note.code, message=note.message) for note in notes]
+    return diagnostics.model_copy(update={"warnings": [*diagnostics.warnings, *warnings]})

@@ -1,0 +1,53 @@
+"""From an exception to the problem (RFC 9457) of a failed job."""
+
+import traceback
+from typing import Any
+
+import torch
+
+from models.errors import ModelError
+from workers.dispatch.task import Receipt
+from workers.errors import PROBLEM, WorkerError
+from workers.jobs import JobState
+
+_OUT_OF_MEMORY = "The worker ran out of memory; use fewer chains, draws or particles, or less data."
+_INTERNAL = "The service made a mistake while it computed this job; the operator's log says where."
+
+
+def failure(error: BaseException) -> Receipt:
+    """Return the receipt of a job that an exception ended.
+
+    Mistakes in the model or its data and known failures tell what they are. Anything else is
+    ours: the caller gets one sentence, the operator's log the traceback.
+    """
+    if isinstance(error, ModelError):
+        complaint = {"path": error.path, "message": error.message}
+        detail = f"{error.path}: {error.message}"
+        return _failed("model-error", "The model or its data cannot be used", detail, [complaint])
+    if isinstance(error, WorkerError):
+        return _failed(error.kind, "The work could not be done", error.detail)
+    if _out_of_memory(error):
+        receipt = _failed("out-of-memory", "Out of memory", _OUT_OF_MEMORY)
+    else:
+        receipt = _failed("internal", "Internal error", _INTERNAL)
+    # What such an error left behind in the process is unknown, so no other job should meet it.
+    return receipt.model_copy(update={"fault": True, "traceback": _trace(error)})
+
+
+def _failed(
+    kind: str, title: str, detail: str, errors: list[dict[str, str]] | None = None
+) -> Receipt:
+    problem: dict[str, Any] = {"type": PROBLEM + kind, "title": title, "detail": detail}
+    if errors:
+        problem["errors"] = errors
+    return Receipt(state=JobState.FAILED, error=problem)
+
+
+def _out_of_memory(error: BaseException) -> bool:
+    # On the CPU torch has no class for it.
+    said = isinstance(error, RuntimeError) and "can't allocate memory" in str(error)
+    return said or isinstance(error, MemoryError | torch.OutOfMemoryError)
+
+
+def _trace(error: BaseException) -> str:
+    return "".join(traceback.format_exception(error))

@@ -1,0 +1,174 @@
+"""What a run answers: outcome, summaries, diagnostics. These types are the HTTP answer too."""
+
+import enum
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+
+class Outcome(enum.StrEnum):
+    """How the numbers came out. The sentence of each member is what a person reads."""
+
+    CONVERGED = "converged"
+    MAX_ITERATIONS = "max_iterations"
+    UNIDENTIFIED = "unidentified"
+    UNBOUNDED = "unbounded"
+    NON_FINITE = "non_finite"
+    ALL_DIVERGENT = "all_divergent"
+    COMPLETED = "completed"
+    STOPPED = "stopped"
+
+    @property
+    def sentence(self) -> str:
+        """The sentence shown to the user."""
+        return _SENTENCES[self]
+
+
+_SENTENCES = {
+    Outcome.CONVERGED: "The run met its convergence test.",
+    Outcome.MAX_ITERATIONS: "The run used all its iterations before it met its convergence test; "
+    "allow more with max_iterations or steps, or loosen tolerance.",
+    Outcome.UNIDENTIFIED: "The likelihood does not change along at least one direction, so there "
+    "is no single maximum and no standard error; use map, laplace or vi, which use the priors.",
+    Outcome.UNBOUNDED: "The likelihood grows without bound, so it has no maximum; use map with "
+    "priors that keep the parameters finite.",
+    Outcome.NON_FINITE: "The computation became non-finite and stopped; look at the scale of the "
+    "data and the priors.",
+    Outcome.ALL_DIVERGENT: "Every transition of every chain diverged; the draws say nothing about "
+    "the posterior. Reparameterise the model or tighten its priors.",
+    Outcome.COMPLETED: "All requested draws were made; read the warnings before trusting them.",
+    Outcome.STOPPED: "The run was stopped before its end; what it had computed is here.",
+}
+
+#: A number, or nested lists of numbers in the quantity's shape; None where no number exists.
+Values = Any
+
+
+class Strict(BaseModel):
+    """Base of answer types: no surplus fields, immutable."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Warning(Strict):
+    """Something that makes the numbers less trustworthy, and what to do about it."""
+
+    code: str
+    message: str
+
+
+class Summary(Strict):
+    """Posterior summary of one quantity; every field has the quantity's shape."""
+
+    mean: Values
+    sd: Values
+    median: Values
+    quantiles: dict[str, Values]
+    mcse_mean: Values = None
+    ess_bulk: Values = None
+    ess_tail: Values = None
+    r_hat: Values = None
+
+
+class Diagnostics(Strict):
+    """What says whether to trust the draws or the fit."""
+
+    divergences: int | None = None
+    #: Per chain.
+    step_size: list[float | None] | None = None
+    #: Mean acceptance statistic per chain.
+    acceptance: list[float | None] | None = None
+    e_bfmi: list[float | None] | None = None
+    #: Number of transitions that reached the largest tree depth.
+    max_tree_depth: int | None = None
+    #: Leapfrog steps in the whole run, over all chains.
+    leapfrogs: int | None = None
+    pareto_k: float | None = None
+    warnings: list[Warning] = []
+
+
+class Interval(Strict):
+    """A confidence interval; bounds in the parameter's shape."""
+
+    level: float
+    lower: Values
+    upper: Values
+
+
+class Estimate(Strict):
+    """A point estimate with its standard error, in the parameter's shape."""
+
+    value: Values
+    standard_error: Values = None
+    interval: Interval | None = None
+
+
+class Curvature(Strict):
+    """The Hessian at the optimum, on the unconstrained scale."""
+
+    #: `maximum`, `saddle`, `flat` or `unknown`.
+    classification: str
+    condition_number: float | None = None
+    eigenvalues: list[float] | None = None
+    #: For `flat` and `saddle`: the parameters' entries that make up the direction, by name.
+    direction: dict[str, float] | None = None
+
+
+class MleResult(Strict):
+    """A maximum of the likelihood (`mle`) or of the posterior density (`map`)."""
+
+    estimate: dict[str, Estimate]
+    log_likelihood: float | None
+    #: Log prior at the optimum; only `map`.
+    log_prior: float | None = None
+    aic: float | None = None
+    bic: float | None = None
+    iterations: int
+    gradient_norm: float | None
+    curvature: Curvature | None = None
+    #: Log likelihood (or density) reached from each start, best first.
+    restarts: list[float | None] = []
+
+
+class ElboResult(Strict):
+    """The evidence lower bound over the steps of a variational fit."""
+
+    trace: list[float | None]
+    steps: list[int]
+    final: float | None
+    standard_error: float | None
+    pareto_k: float | None = None
+
+
+class Findings(Strict):
+    """What an engine found: everything of a result but its circumstances."""
+
+    outcome: Outcome
+    message: str
+    summary: dict[str, Summary] | None = None
+    diagnostics: Diagnostics | None = None
+    mle: MleResult | None = None
+    elbo: ElboResult | None = None
+
+
+class Timing(Strict):
+    """Seconds, from the worker's first look at the job."""
+
+    queued: float | None = None
+    compile: float | None = None
+    warmup: float | None = None
+    sample: float | None = None
+    total: float
+
+
+class Result(Findings):
+    """The answer to a job, as `GET /v1/jobs/{id}/result` returns it; absent fields are omitted."""
+
+    job: str | None = None
+    engine: dict[str, Any]
+    seed: int
+    version: str
+    tier: str
+    precision: str
+    partial: bool | None = None
+    timing: Timing

@@ -1,0 +1,61 @@
+"""The one loop. It stops, reports and hands draws on; engines only step."""
+
+from typing import Any
+
+import torch
+
+from models.density import AbstractLogDensity
+from workers.draw_buffer import DrawBuffer
+from workers.engines.engine import AbstractEngine
+from workers.reporter import Reporter
+from workers.results import Findings, Outcome
+from workers.sink import AbstractSink, Control, StopReason
+
+__all__ = ["AbstractSink", "Control", "StopReason", "run"]
+
+
+def run(
+    engine: AbstractEngine[Any, Any],
+    density: AbstractLogDensity,
+    *,
+    seed: int,
+    sink: AbstractSink,
+    control: Control,
+) -> tuple[Findings, dict[str, float]]:
+    """Run an engine to its end, or until it is stopped or its draws become non-finite.
+
+    Args:
+        engine: what to run.
+        density: on what.
+        seed: of the one random generator, 0 to 2^63 - 1.
+        sink: takes draws and events.
+        control: asked before every step whether to go on.
+
+    Returns:
+        What was found, and seconds by phase (`warmup`, `sample`) from the first gradient to the
+        last draw.
+
+    Raises:
+        NoInitialPointError: no starting point has a finite log density.
+    """
+    generator = torch.Generator(density.device).manual_seed(seed)
+    for note in density.notes:
+        sink.emit("log", {"level": "info", "message": note.message})
+    reporter = Reporter(sink)
+    buffer = DrawBuffer(density, sink)
+    state = engine.init(density, generator)
+    while (outcome := engine.done(state)) is None:
+        if control.stop() is not None:
+            outcome = Outcome.STOPPED
+            break
+        state, info = engine.step(density, state)
+        buffer.add(info)
+        reporter.take(info)
+        if not buffer.finite:
+            outcome = Outcome.NON_FINITE
+            break
+    buffer.flush()
+    if not buffer.finite:
+        outcome = Outcome.NON_FINITE
+    reporter.close()
+    return engine.finish(density, state, outcome, sink.draws()), reporter.timings

@@ -1,0 +1,48 @@
+"""What can be told about a run that was ended by force: its draws, as far as they were written."""
+
+from importlib.metadata import version
+
+from workers.answer import write
+from workers.dispatch.task import Receipt, Task
+from workers.jobs import JobState
+from workers.results import Diagnostics, Outcome, Result, Timing, Warning
+from workers.store.artifacts import Artifacts
+from workers.store.draws import ArrowDraws
+from workers.summaries import summarize
+
+_KILLED = Warning(
+    code="killed",
+    message="The run did not stop when it was asked to and was ended by force, so its diagnostics "
+    "are missing and its last draws may be; submit the job again with smaller steps of work, such "
+    "as fewer chains or a lower max_tree_depth, to get them.",
+)
+
+
+def salvage(task: Task, state: JobState, seconds: float) -> Receipt:
+    """Write a partial `result.json` from the draws under the task's prefix, if there are any.
+
+    Args:
+        task: what was to be done.
+        state: how the job ends, `cancelled` or `expired`.
+        seconds: how long the run went on.
+    """
+    artifacts = Artifacts(task.artifacts)
+    summary = summarize(ArrowDraws(artifacts, task.prefix))
+    if not summary:
+        return Receipt(state=state)
+    result = Result(
+        outcome=Outcome.STOPPED,
+        message=Outcome.STOPPED.sentence,
+        summary=summary,
+        diagnostics=Diagnostics(warnings=[_KILLED]),
+        job=task.job,
+        engine=task.engine,
+        seed=task.seed,
+        version=version("credence-inference"),
+        tier="interpreted",
+        precision=task.precision,
+        partial=True,
+        timing=Timing(queued=task.queued_seconds, total=seconds),
+    )
+    artifacts.put(f"{task.prefix}/result.json", write(result))
+    return Receipt(state=state, result=True)

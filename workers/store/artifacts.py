@@ -1,0 +1,182 @@
+"""Artifacts: bytes under keys, in a directory or in any object store that fsspec knows.
+
+inputs/<sha256>.json                     data as posted, in canonical JSON
+datasets/<id>/<random>.arrow             the columns of a posted data set
+jobs/<id>/<token>/draws.arrow            draws of one attempt
+jobs/<id>/<token>/stats.arrow            its sampler statistics
+jobs/<id>/<token>/result.json            its findings
+"""
+
+import hashlib
+import mmap
+import os
+import re
+import secrets
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO, cast
+
+import fsspec
+from fsspec.implementations.local import LocalFileSystem
+
+from workers.store.errors import ArtifactKeyError, ArtifactNotFoundError
+
+#: No part is `.` or `..`, none is hidden, none is a temporary file of ours (`name~random`).
+KEY = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*(/[A-Za-z0-9_][A-Za-z0-9_.-]*)*\Z")
+
+
+class Artifacts:
+    """An artifact store by URL: `file:///directory`, `s3://bucket/prefix`, `memory://name`."""
+
+    def __init__(self, url: str) -> None:
+        #: Where it is, for processes that open it themselves.
+        self.url = url
+        self._files, root = fsspec.core.url_to_fs(url)
+        self._root = root.rstrip("/")
+        self._local = isinstance(self._files, LocalFileSystem)
+
+    def close(self) -> None:
+        """Forget cached listings; the store can be used on."""
+        self._files.invalidate_cache()
+
+    def put(self, key: str, content: bytes) -> None:
+        """Store bytes under a key, all at once: a reader sees the old content or the new."""
+        path = self._path(key)
+        if not self._local:
+            self._files.pipe_file(path, content)
+            return
+        target = Path(path)
+        _make_directory(target.parent)
+        temporary = target.with_name(f"{target.name}~{secrets.token_hex(4)}")
+        try:
+            with temporary.open("wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(target)
+        finally:
+            temporary.unlink(missing_ok=True)
+        _sync_directory(target.parent)
+
+    def put_input(self, content: bytes) -> str:
+        """Store a job's data under its digest, once, and return the key."""
+        key = f"inputs/{hashlib.sha256(content).hexdigest()}.json"
+        if not self.exists(key):
+            self.put(key, content)
+        return key
+
+    def get(self, key: str) -> bytes:
+        """Return the bytes under a key.
+
+        Raises:
+            ArtifactNotFoundError: there are none.
+        """
+        with self.open_read(key) as file:
+            return file.read()
+
+    def exists(self, key: str) -> bool:
+        """Return whether there is something under the key."""
+        return bool(self._files.isfile(self._path(key)))
+
+    @contextmanager
+    def open_read(self, key: str) -> Iterator[BinaryIO]:
+        """Open an artifact for reading.
+
+        Raises:
+            ArtifactNotFoundError: there is none.
+        """
+        try:
+            file = self._files.open(self._path(key), "rb")
+        except FileNotFoundError as error:
+            raise ArtifactNotFoundError(f"there is no artifact {key!r}") from error
+        with file:
+            yield file
+
+    def open_write(self, key: str) -> BinaryIO:
+        """Open an artifact that grows: in a directory it can be read while it is written.
+
+        An object store shows it once it is closed. The caller ends it with `seal`.
+        """
+        path = self._path(key)
+        if self._local:
+            _make_directory(Path(path).parent)
+            return Path(path).open("wb")
+        return cast(BinaryIO, self._files.open(path, "wb"))
+
+    def put_file(self, key: str, source: Path) -> None:
+        """Store a file's bytes under a key that nobody reads before this returns."""
+        file = self.open_write(key)
+        try:
+            with source.open("rb") as content:
+                shutil.copyfileobj(content, file, 1 << 20)
+        finally:
+            self.seal(file)
+
+    def seal(self, file: BinaryIO) -> None:
+        """Close a file from `open_write`; in a directory its bytes are on disk then."""
+        if self._local and not file.closed:
+            file.flush()
+            os.fsync(file.fileno())
+        file.close()
+
+    def map(self, key: str) -> memoryview:
+        """Return an artifact's bytes without reading them all into memory.
+
+        A file is mapped; an object is downloaded to a temporary file first, which is gone when
+        the last view is.
+
+        Raises:
+            ArtifactNotFoundError: there is none.
+        """
+        with self.open_read(key) as source:
+            if self._local:
+                return _mapped(source)
+            with tempfile.TemporaryFile() as copy:
+                while block := source.read(1 << 20):
+                    copy.write(block)
+                copy.flush()
+                return _mapped(copy)
+
+    def list(self, prefix: str) -> list[str]:
+        """Return the keys under a prefix, sorted."""
+        path = self._path(prefix)
+        found = (str(name)[len(self._root) + 1 :] for name in self._files.find(path))
+        return sorted(key for key in found if KEY.match(key))
+
+    def delete(self, prefix: str) -> None:
+        """Delete a key, or all keys under a prefix; it is no error if there are none."""
+        path = self._path(prefix)
+        if self._files.exists(path):
+            self._files.rm(path, recursive=True)
+
+    def _path(self, key: str) -> str:
+        if len(key) > 512 or not KEY.match(key):
+            raise ArtifactKeyError(f"{key[:80]!r} is no artifact key")
+        return f"{self._root}/{key}"
+
+
+def _mapped(file: BinaryIO) -> memoryview:
+    """Map a file's present bytes; the mapping outlives the file's name and descriptor."""
+    size = os.fstat(file.fileno()).st_size
+    if size == 0:
+        return memoryview(b"")
+    return memoryview(mmap.mmap(file.fileno(), size, access=mmap.ACCESS_READ))
+
+
+def _make_directory(path: Path) -> None:
+    """Create a directory whose name survives a power cut as its files do."""
+    if not path.is_dir():
+        _make_directory(path.parent)
+        path.mkdir(exist_ok=True)
+        _sync_directory(path.parent)
+
+
+def _sync_directory(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,118 @@
+"""Tables of draws in the artifact store: an Arrow stream of record batches, a block each.
+
+One row is one draw of one chain. Within a block the rows go chain by chain, so that a chain's
+part of a block is a slice. A stream that ends early, because its writer was killed, is read up to
+its last whole block. Shape letters: `C` chains, `N` draws, `K` draws of a block.
+"""
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, BinaryIO
+
+import numpy as np
+import pyarrow as pa
+
+from workers.store.artifacts import Artifacts
+from workers.store.errors import ArtifactNotFoundError
+from workers.store.quantity import Quantity, read_schema, schema_of
+
+Array = np.ndarray[Any, Any]
+
+
+class BlockWriter:
+    """Writes one table, a record batch per block."""
+
+    def __init__(self, artifacts: Artifacts, key: str) -> None:
+        self._artifacts = artifacts
+        self._key = key
+        self._draws = 0
+        self._file: BinaryIO | None = None
+        self._stream: Any = None
+
+    def write(self, block: Mapping[str, Array]) -> None:
+        """Add a block, every quantity `C x K x shape`; readers see it when this returns."""
+        chains, draws = next(iter(block.values())).shape[:2]
+        quantities = [Quantity(name, values.shape[2:]) for name, values in block.items()]
+        schema = schema_of(quantities, chains)
+        file, stream = self._open(schema)
+        stream.write_batch(_batch(schema, block, self._draws))
+        file.flush()
+        self._draws += draws
+
+    def close(self) -> None:
+        """End the stream."""
+        if self._file is not None:
+            self._stream.close()
+            self._artifacts.seal(self._file)
+            self._file = self._stream = None
+
+    def _open(self, schema: pa.Schema) -> tuple[BinaryIO, Any]:
+        if self._file is None:
+            if self._draws:
+                raise ValueError("the table of draws has been closed")
+            self._file = self._artifacts.open_write(self._key)
+            self._stream = pa.ipc.new_stream(self._file, schema)
+        return self._file, self._stream
+
+
+def _batch(schema: pa.Schema, block: Mapping[str, Array], first: int) -> pa.RecordBatch:
+    chains, draws = next(iter(block.values())).shape[:2]
+    columns: list[Array] = [
+        np.repeat(np.arange(chains, dtype=np.int32), draws),
+        np.tile(np.arange(first, first + draws, dtype=np.int64), chains),
+    ]
+    for values in block.values():
+        # C x K x shape -> entries x (C K): every column contiguous.
+        flat = values.reshape(chains * draws, math.prod(values.shape[2:])).T
+        columns.extend(flat.astype(np.float64, order="C"))
+    return pa.record_batch([pa.array(column) for column in columns], schema=schema)
+
+
+class Blocks:
+    """A table read back: the file is mapped, so only what is asked for is in memory."""
+
+    def __init__(self, artifacts: Artifacts, key: str) -> None:
+        """Open the table under a key; one that was never begun is empty."""
+        try:
+            reader = pa.ipc.open_stream(pa.py_buffer(artifacts.map(key)))
+        except (ArtifactNotFoundError, pa.ArrowInvalid):
+            # ArrowInvalid: its writer was killed before the schema was whole.
+            self.batches: Sequence[pa.RecordBatch] = []
+            self.quantities: tuple[Quantity, ...] = ()
+            self.chains = 0
+        else:
+            self.batches = list(_whole(reader))
+            self.quantities, self.chains = read_schema(reader.schema)
+        rows = sum(batch.num_rows for batch in self.batches)
+        self.draws = rows // self.chains if rows else 0
+
+    def find(self, name: str) -> Quantity | None:
+        """Return a quantity by name."""
+        return next((q for q in self.quantities if q.name == name), None)
+
+    def read(self, quantity: Quantity) -> Array:
+        """Return one quantity, `C x N x shape` in float64."""
+        out = np.empty((self.chains, self.draws, quantity.size))
+        for index, name in enumerate(quantity.columns()):
+            first = 0
+            for batch in self.batches:
+                block = batch.column(name).to_numpy().reshape(self.chains, -1)
+                out[:, first : first + block.shape[1], index] = block
+                first += block.shape[1]
+        return out.reshape(self.chains, self.draws, *quantity.shape)
+
+    def slices(self, chain: int, rows: int) -> Iterator[pa.RecordBatch]:
+        """Return one chain's draws in order, at most so many at a time, as views."""
+        for batch in self.batches:
+            draws = batch.num_rows // self.chains
+            part = batch.slice(chain * draws, draws)
+            for first in range(0, draws, rows):
+                yield part.slice(first, rows)
+
+
+def _whole(reader: Any) -> Iterator[pa.RecordBatch]:
+    while True:
+        try:
+            yield reader.read_next_batch()
+        except (StopIteration, pa.ArrowInvalid, OSError):
+            return

@@ -1,0 +1,85 @@
+"""What the store refuses."""
+
+from collections.abc import Sequence
+
+from workers.errors import WorkerError
+
+
+class StoreError(WorkerError):
+    """The store cannot do what was asked."""
+
+    kind = "store-error"
+
+
+class StoreUnavailableError(StoreError):
+    """The database does not answer or is too busy; try again in a few seconds."""
+
+    kind = "store-unavailable"
+
+
+class JobNotFoundError(StoreError):
+    """There is no such job."""
+
+    kind = "job-not-found"
+
+
+class ModelNotFoundError(StoreError):
+    """There is no such model."""
+
+    kind = "model-not-found"
+
+
+class DatasetNotFoundError(StoreError):
+    """There is no such data set."""
+
+    kind = "dataset-not-found"
+
+
+class DatasetInUseError(StoreError):
+    """Jobs that have not ended need the data set.
+
+    Attributes:
+        jobs: their ids, the oldest first.
+    """
+
+    kind = "dataset-in-use"
+
+    def __init__(self, jobs: Sequence[str]) -> None:
+        self.jobs = tuple(jobs)
+        shown = ", ".join(self.jobs[:5]) + (
+            f" and {len(self.jobs) - 5} more" if len(self.jobs) > 5 else ""
+        )
+        super().__init__(
+            f"Jobs that have not ended need this data set: {shown}. "
+            "Wait for their end, or cancel them, and delete it then."
+        )
+
+
+class JobActiveError(StoreError):
+    """The job has not ended; cancel it and wait for its end before deleting it."""
+
+    kind = "job-active"
+
+
+class IdempotencyConflictError(StoreError):
+    """The Idempotency-Key was used before with another body; send a new key."""
+
+    kind = "idempotency-conflict"
+
+
+class PageError(StoreError):
+    """The page_token is not one that this listing gave out; leave it away to start anew."""
+
+    kind = "invalid-page"
+
+
+class ArtifactNotFoundError(StoreError):
+    """There is no such artifact."""
+
+    kind = "artifact-not-found"
+
+
+class ArtifactKeyError(StoreError):
+    """An artifact's key has parts of letters, digits, `_`, `.` and `-`, separated by `/`."""
+
+    kind = "artifact-key"

@@ -1,0 +1,92 @@
+"""Events: what happened to a job, as rows with ids 1, 2, 3, ... so that a stream can resume."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, TypeAlias
+
+from sqlalchemy import ColumnElement, Connection, insert, select, update
+
+from workers.jobs import JobState, Progress
+from workers.store.schema import events, jobs
+
+#: Kind and payload of an event that has no id yet.
+NewEvent: TypeAlias = tuple[str, dict[str, Any]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Event:
+    """One thing that happened to a job."""
+
+    #: 1, 2, 3, ... within the job.
+    id: int
+    #: `state`, `progress`, `elbo`, `checkpoint` or `log`.
+    kind: str
+    payload: dict[str, Any]
+    created_at: datetime
+
+
+def append(
+    connection: Connection,
+    job_id: str,
+    token: int,
+    batch: Sequence[NewEvent],
+    now: datetime,
+) -> bool:
+    """Append a worker's events and move the job's progress to the latest of them.
+
+    The counter in the job's row is moved in the same transaction: the update locks the row, so
+    that concurrent writers take turns and no id is left out.
+
+    Returns:
+        Whether the token still holds the job; nothing is written if not.
+    """
+    values: dict[str, Any] = {"event_count": jobs.c.event_count + len(batch)}
+    points = [payload for kind, payload in batch if kind == "progress"]
+    if points:
+        values["progress"] = Progress.model_validate(points[-1]).model_dump()
+    statement = (
+        update(jobs).where(*held(job_id, token)).values(values).returning(jobs.c.event_count)
+    )
+    last = connection.execute(statement).scalar()
+    if last is None:
+        return False
+    write(connection, job_id, last, batch, now)
+    return True
+
+
+def held(job_id: str, token: int) -> tuple[ColumnElement[bool], ...]:
+    """Return the conditions under which `token` still holds the job."""
+    return (jobs.c.id == job_id, jobs.c.token == token, jobs.c.state == JobState.RUNNING)
+
+
+def write(
+    connection: Connection, job_id: str, last: int, batch: Sequence[NewEvent], now: datetime
+) -> None:
+    """Insert events whose ids end at `last`, to which the caller has moved the job's counter."""
+    first = last - len(batch) + 1
+    rows = [
+        {"job_id": job_id, "id": number, "kind": kind, "payload": payload, "created_at": now}
+        for number, (kind, payload) in enumerate(batch, start=first)
+    ]
+    if rows:
+        connection.execute(insert(events), rows)
+
+
+def read(connection: Connection, job_id: str, after: int, limit: int) -> list[Event]:
+    """Return the job's events with ids above `after`, oldest first."""
+    query = (
+        select(events)
+        .where(events.c.job_id == job_id, events.c.id > after)
+        .order_by(events.c.id)
+        .limit(limit)
+    )
+    return [
+        Event(
+            id=row["id"],
+            kind=row["kind"],
+            payload=row["payload"],
+            created_at=row["created_at"],
+        )
+        for row in connection.execute(query).mappings()
+    ]

@@ -1,0 +1,195 @@
+"""Job rows as their owners use them: submit, read, list, cancel, delete."""
+
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, RowMapping, Select, delete, select, update
+from sqlalchemy import insert as plain_insert
+
+from workers.jobs import Job, JobState
+from workers.store import datasets, events
+from workers.store.connection import insert
+from workers.store.errors import IdempotencyConflictError, JobActiveError, JobNotFoundError
+from workers.store.pages import Page, read_page
+from workers.store.schema import jobs, labels
+
+
+@dataclass(frozen=True, kw_only=True)
+class Submission:
+    """What becomes a job."""
+
+    owner: str
+    #: The request without its data, its seed filled in (`workers.request.JobRequest.stored`).
+    request: Mapping[str, Any]
+    definition: Mapping[str, Any]
+    input_key: str
+    idempotency_key: str | None = None
+    #: The digest of the posted body, compared when the key comes again.
+    body_digest: str | None = None
+    #: The artifact key of the data set that the input refers to.
+    dataset_key: str | None = None
+
+
+def submit(connection: Connection, submission: Submission, now: datetime) -> tuple[Job, bool]:
+    """Store a job in the queue; return it and whether it is new.
+
+    Raises:
+        IdempotencyConflictError: the key came before with another body.
+        DatasetNotFoundError: the data set has been deleted.
+    """
+    row = connection.execute(_insertion(connection, submission, now)).mappings().first()
+    if row is None:
+        return _first(connection, submission), False
+    marks = submission.request.get("labels", {})
+    if marks:
+        connection.execute(
+            plain_insert(labels),
+            [{"job_number": row["number"], "key": k, "value": v} for k, v in marks.items()],
+        )
+    if submission.dataset_key is not None:
+        datasets.refer(connection, submission.owner, submission.dataset_key, row["number"])
+    events.write(connection, row["id"], 1, [state_event(JobState.QUEUED)], now)
+    return job_of(row), True
+
+
+def _insertion(connection: Connection, submission: Submission, now: datetime) -> Any:
+    statement = insert(connection, jobs).values(
+        id=uuid.uuid4().hex,
+        owner=submission.owner,
+        state=JobState.QUEUED,
+        request=dict(submission.request),
+        definition=dict(submission.definition),
+        input_key=submission.input_key,
+        seed=submission.request["seed"],
+        idempotency_key=submission.idempotency_key,
+        body_digest=submission.body_digest,
+        created_at=now,
+        event_count=1,
+    )
+    # Two requests with one key may meet here: the second waits for the first, then inserts
+    # nothing. Keys that are NULL never conflict.
+    return statement.on_conflict_do_nothing(index_elements=["owner", "idempotency_key"]).returning(
+        jobs
+    )
+
+
+def _first(connection: Connection, submission: Submission) -> Job:
+    query = select(jobs).where(
+        jobs.c.owner == submission.owner,
+        jobs.c.idempotency_key == submission.idempotency_key,
+    )
+    row = connection.execute(query).mappings().one()
+    if row["body_digest"] != submission.body_digest:
+        raise IdempotencyConflictError
+    return job_of(row)
+
+
+def get(connection: Connection, owner: str | None, job_id: str) -> Job:
+    """Return one job; `owner` None sees all.
+
+    Raises:
+        JobNotFoundError: the owner has no such job.
+    """
+    row = connection.execute(_owned(owner).where(jobs.c.id == job_id)).mappings().first()
+    if row is None:
+        raise JobNotFoundError(f"there is no job {job_id!r}")
+    return job_of(row)
+
+
+def page(
+    connection: Connection,
+    owner: str | None,
+    state: JobState | None,
+    label: str | None,
+    size: int,
+    token: str | None,
+) -> Page[Job]:
+    """Return one page of jobs, newest first, of one state and with one `key=value` label."""
+    query = _owned(owner)
+    if state is not None:
+        query = query.where(jobs.c.state == state)
+    if label is not None:
+        key, _, value = label.partition("=")
+        marked = select(labels.c.job_number).where(labels.c.key == key, labels.c.value == value)
+        query = query.where(jobs.c.number.in_(marked))
+    rows, following = read_page(connection, query, jobs.c.number, size, token)
+    return [job_of(row) for row in rows], following
+
+
+def _owned(owner: str | None) -> Select[Any]:
+    return select(jobs) if owner is None else select(jobs).where(jobs.c.owner == owner)
+
+
+def cancel(connection: Connection, owner: str | None, job_id: str, now: datetime) -> Job:
+    """End a queued job at once and ask a running one to stop; an ended one stays as it is.
+
+    Raises:
+        JobNotFoundError: the owner has no such job.
+    """
+    get(connection, owner, job_id)
+    end = (
+        update(jobs)
+        .where(jobs.c.id == job_id, jobs.c.state == JobState.QUEUED)
+        .values(
+            state=JobState.CANCELLED,
+            cancel_requested=True,
+            finished_at=now,
+            event_count=jobs.c.event_count + 1,
+        )
+        .returning(jobs.c.event_count)
+    )
+    last = connection.execute(end).scalar()
+    if last is not None:
+        events.write(connection, job_id, last, [state_event(JobState.CANCELLED)], now)
+    else:
+        ask = update(jobs).where(jobs.c.id == job_id, jobs.c.state == JobState.RUNNING)
+        connection.execute(ask.values(cancel_requested=True))
+    return get(connection, owner, job_id)
+
+
+def remove(connection: Connection, owner: str | None, job_id: str) -> Job:
+    """Delete an ended job with its events and labels; return what it was.
+
+    Raises:
+        JobNotFoundError: the owner has no such job.
+        JobActiveError: it has not ended.
+    """
+    job = get(connection, owner, job_id)
+    if not job.state.terminal:
+        raise JobActiveError
+    connection.execute(delete(jobs).where(jobs.c.id == job_id))
+    return job
+
+
+def state_event(state: JobState, **more: Any) -> events.NewEvent:
+    """Return the event that tells a change of state."""
+    return "state", {"state": str(state), **more}
+
+
+def job_of(row: RowMapping) -> Job:
+    """Read a job from its row."""
+    request = row["request"]
+    return Job(
+        id=row["id"],
+        state=row["state"],
+        engine=request["engine"],
+        seed=row["seed"],
+        created_at=row["created_at"],
+        started_at=row["started_at"],
+        finished_at=row["finished_at"],
+        attempts=row["attempts"],
+        progress=row["progress"],
+        error=row["error"],
+        labels=request.get("labels", {}),
+        owner=row["owner"],
+        request=request,
+        definition=row["definition"],
+        input_key=row["input_key"],
+        token=row["token"],
+        result_prefix=row["result_prefix"],
+        cancel_requested=row["cancel_requested"],
+        event_count=row["event_count"],
+    )

@@ -1,0 +1,162 @@
+"""Leases: which worker holds which job, until when, and what happens when it falls silent.
+
+Every claim adds one to the job's fencing token. All that a worker writes names its token in the
+update's condition, so a worker that lost its lease, however late it wakes up, changes nothing.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, Update, func, select, update
+
+from workers.errors import PROBLEM
+from workers.jobs import Job, JobState
+from workers.store import events
+from workers.store.jobs import job_of, state_event
+from workers.store.schema import jobs
+
+#: A job whose workers were lost this often is failed, not queued again.
+MAX_ATTEMPTS = 3
+
+LEASE_LOST = {
+    "type": PROBLEM + "lease-lost",
+    "title": "The job's workers were lost",
+    "detail": f"The worker that computed this job was lost {MAX_ATTEMPTS} times; the model may "
+    "need more memory than a worker has. Make the job smaller or submit it again.",
+}
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A job that is ours while the lease lasts."""
+
+    job: Job
+    #: Names this claim; every write for the job repeats it.
+    token: int
+
+
+@dataclass(frozen=True)
+class Beat:
+    """The answer to a heartbeat."""
+
+    #: Whether the job is still ours; if not, its work is to be dropped.
+    alive: bool
+    cancel_requested: bool = False
+
+
+def claim(connection: Connection, worker: str, lease: timedelta, now: datetime) -> Claim | None:
+    """Take the oldest queued job, or None where there is none."""
+    # PostgreSQL: rows that another claim has locked are passed over. SQLite: writers are alone.
+    oldest = (
+        select(jobs.c.number)
+        .where(jobs.c.state == JobState.QUEUED)
+        .order_by(jobs.c.number)
+        .limit(1)
+        .with_for_update(skip_locked=True)
+    )
+    number = connection.execute(oldest).scalar()
+    if number is None:
+        return None
+    statement = (
+        update(jobs)
+        .where(jobs.c.number == number)
+        .values(
+            state=JobState.RUNNING,
+            token=jobs.c.token + 1,
+            attempts=jobs.c.attempts + 1,
+            worker=worker,
+            lease_expires_at=now + lease,
+            started_at=func.coalesce(jobs.c.started_at, now),
+            event_count=jobs.c.event_count + 1,
+        )
+        .returning(jobs)
+    )
+    job = job_of(connection.execute(statement).mappings().one())
+    running = state_event(JobState.RUNNING, attempt=job.attempts)
+    events.write(connection, job.id, job.event_count, [running], now)
+    return Claim(job, job.token)
+
+
+def heartbeat(
+    connection: Connection, job_id: str, token: int, lease: timedelta, now: datetime
+) -> Beat:
+    """Prolong the lease."""
+    statement = (
+        update(jobs)
+        .where(*events.held(job_id, token))
+        .values(lease_expires_at=now + lease)
+        .returning(jobs.c.cancel_requested)
+    )
+    cancel = connection.execute(statement).scalar()
+    return Beat(False) if cancel is None else Beat(True, cancel)
+
+
+def publish(
+    connection: Connection,
+    job_id: str,
+    token: int,
+    state: JobState,
+    result_prefix: str | None,
+    error: dict[str, Any] | None,
+    now: datetime,
+) -> bool:
+    """Give the job its one terminal state; return False if the token no longer holds it."""
+    if not state.terminal:
+        raise ValueError(f"a job does not end as {state}")
+    statement = _ending(state, error, now).where(*events.held(job_id, token))
+    return _settle(connection, statement.values(result_prefix=result_prefix), state, now)
+
+
+def release(connection: Connection, job_id: str, token: int, now: datetime) -> bool:
+    """Put a job back unharmed, as a dispatcher does that shuts down; the attempt is not counted."""
+    statement = _requeueing().where(*events.held(job_id, token))
+    statement = statement.values(attempts=jobs.c.attempts - 1)
+    return _settle(connection, statement, JobState.QUEUED, now)
+
+
+def requeue_expired(connection: Connection, now: datetime) -> list[str]:
+    """Take jobs from workers that fell silent; return their ids.
+
+    They go back to the queue; to `cancelled` if that was asked for; to `failed` after
+    `MAX_ATTEMPTS`.
+    """
+    lost = (
+        select(jobs.c.id, jobs.c.token, jobs.c.attempts, jobs.c.cancel_requested)
+        .where(jobs.c.state == JobState.RUNNING, jobs.c.lease_expires_at < now)
+        .order_by(jobs.c.number)
+        .with_for_update(skip_locked=True)
+    )
+    rows = connection.execute(lost).all()
+    for row in rows:
+        state, statement = _fate(row.attempts, row.cancel_requested, now)
+        _settle(connection, statement.where(*events.held(row.id, row.token)), state, now)
+    return [row.id for row in rows]
+
+
+def _fate(attempts: int, cancel_requested: bool, now: datetime) -> tuple[JobState, Update]:
+    if cancel_requested:
+        return JobState.CANCELLED, _ending(JobState.CANCELLED, None, now)
+    if attempts >= MAX_ATTEMPTS:
+        return JobState.FAILED, _ending(JobState.FAILED, LEASE_LOST, now)
+    return JobState.QUEUED, _requeueing()
+
+
+def _ending(state: JobState, error: dict[str, Any] | None, now: datetime) -> Update:
+    return update(jobs).values(state=state, error=error, finished_at=now, lease_expires_at=None)
+
+
+def _requeueing() -> Update:
+    return update(jobs).values(
+        state=JobState.QUEUED, worker=None, lease_expires_at=None, progress=None
+    )
+
+
+def _settle(connection: Connection, statement: Update, state: JobState, now: datetime) -> bool:
+    """Run the update of one row together with its event; return whether it met the row."""
+    statement = statement.values(event_count=jobs.c.event_count + 1)
+    row = connection.execute(statement.returning(jobs.c.id, jobs.c.event_count)).first()
+    if row is None:
+        return False
+    events.write(connection, row.id, row.event_count, [state_event(state)], now)
+    return True

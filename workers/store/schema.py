@@ -1,0 +1,159 @@
+"""The tables. A change here needs a migration beside it; a test compares the two."""
+
+from datetime import UTC, datetime
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    DateTime,
+    Dialect,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    false,
+    text,
+)
+from sqlalchemy.types import TypeDecorator
+
+#: Constraints need names, or a migration could not change them.
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+#: SQLite counts up only in a column that it calls INTEGER.
+Number = BigInteger().with_variant(Integer(), "sqlite")
+
+
+class Instant(TypeDecorator[datetime]):
+    """A moment in UTC. SQLite drops the zone, so it is put back."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Store in UTC: SQLite compares the text."""
+        return None if value is None else value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Read in UTC."""
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+models = Table(
+    "models",
+    metadata,
+    #: Counts up and is never given twice: the order of listings.
+    Column("number", Number, primary_key=True, autoincrement=True),
+    Column("owner", String(128), nullable=False),
+    Column("id", String(128), nullable=False),
+    Column("definition", JSON, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    UniqueConstraint("owner", "id"),
+    sqlite_autoincrement=True,
+)
+
+jobs = Table(
+    "jobs",
+    metadata,
+    Column("number", Number, primary_key=True, autoincrement=True),
+    Column("id", String(64), nullable=False, unique=True),
+    Column("owner", String(128), nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("request", JSON, nullable=False),
+    Column("definition", JSON, nullable=False),
+    Column("input_key", Text, nullable=False),
+    Column("seed", BigInteger, nullable=False),
+    Column("idempotency_key", String(256)),
+    Column("body_digest", String(128)),
+    Column("created_at", Instant, nullable=False),
+    Column("started_at", Instant),
+    Column("finished_at", Instant),
+    Column("attempts", Integer, nullable=False, server_default=text("0")),
+    Column("progress", JSON(none_as_null=True)),
+    Column("error", JSON(none_as_null=True)),
+    Column("cancel_requested", Boolean, nullable=False, server_default=false()),
+    #: The fencing token: every claim adds one, so an earlier worker's writes match no row.
+    Column("token", BigInteger, nullable=False, server_default=text("0")),
+    Column("worker", Text),
+    Column("lease_expires_at", Instant),
+    Column("result_prefix", Text),
+    #: The id of the job's latest event, moved in the transaction that writes the event.
+    Column("event_count", BigInteger, nullable=False, server_default=text("0")),
+    UniqueConstraint("owner", "idempotency_key"),
+    Index(None, "state", "number"),
+    Index(None, "owner", "number"),
+    sqlite_autoincrement=True,
+)
+
+labels = Table(
+    "labels",
+    metadata,
+    Column("job_number", Number, ForeignKey(jobs.c.number, ondelete="CASCADE"), primary_key=True),
+    Column("key", String(64), primary_key=True),
+    Column("value", String(256), nullable=False),
+    Index(None, "key", "value", "job_number"),
+)
+
+events = Table(
+    "events",
+    metadata,
+    Column("job_id", String(64), ForeignKey(jobs.c.id, ondelete="CASCADE"), primary_key=True),
+    #: 1, 2, 3, ... within the job, without gaps.
+    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    Column("kind", String(32), nullable=False),
+    Column("payload", JSON, nullable=False),
+    Column("created_at", Instant, nullable=False),
+)
+
+datasets = Table(
+    "datasets",
+    metadata,
+    Column("number", Number, primary_key=True, autoincrement=True),
+    Column("owner", String(128), nullable=False),
+    Column("id", String(128), nullable=False),
+    #: Of the file in the artifact store.
+    Column("key", Text, nullable=False, unique=True),
+    Column("columns", JSON, nullable=False),
+    Column("bytes", BigInteger, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    UniqueConstraint("owner", "id"),
+    sqlite_autoincrement=True,
+)
+
+dataset_uses = Table(
+    "dataset_uses",
+    metadata,
+    Column("job_number", Number, ForeignKey(jobs.c.number, ondelete="CASCADE"), primary_key=True),
+    Column(
+        "dataset_number",
+        Number,
+        ForeignKey(datasets.c.number, ondelete="CASCADE"),
+        nullable=False,
+        index=True,
+    ),
+)
+
+dispatchers = Table(
+    "dispatchers",
+    metadata,
+    Column("name", String(256), primary_key=True),
+    #: Workers that are warm, idle or at work.
+    Column("warm", Integer, nullable=False),
+    #: What keeps other workers away, as a sentence.
+    Column("trouble", Text),
+    Column("seen_at", Instant, nullable=False),
+)
