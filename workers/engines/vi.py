@@ -1,7 +1,8 @@
 """Variational inference: the closest normal, in the sense of the evidence lower bound.
 
-Three phases: a climb that finds where and how wide the posterior is, Adam on the ELBO, and draws
-from the result, whose importance weights say how close it is; see `kernels.variational`.
+Four phases: a climb that finds where and how wide the posterior is, quasi-Newton steps on the ELBO
+of fixed noise, Adam on the ELBO, and draws from the result, whose importance weights say how close
+it is; see `kernels.variational`.
 """
 
 from typing import ClassVar

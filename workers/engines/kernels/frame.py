@@ -42,6 +42,10 @@ class Frame:
         """Return the same frame, narrower."""
         return Frame(self.centre, factor * self.root)
 
+    def moved(self, loc: Tensor, scale: Tensor) -> "Frame":
+        """Return the frame whose standard normal is the normal `loc`: `D`, `scale`: `D` in this."""
+        return Frame(self.place(loc[None])[0], self.root * scale)
+
     def to(self, dtype: torch.dtype) -> "Frame":
         """Return the same frame in another dtype."""
         return Frame(self.centre.to(dtype), self.root.to(dtype))

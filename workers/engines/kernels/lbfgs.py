@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from workers.engines.kernels.line_search import LineResult, line_search
-from workers.engines.kernels.objective import Objective
+from workers.engines.kernels.objective import Function
 
 #: Pairs of step and gradient change that are remembered.
 MEMORY = 20
@@ -37,7 +37,7 @@ class LbfgsState:
     stuck: Tensor
 
 
-def start_lbfgs(objective: Objective, z: Tensor) -> LbfgsState:
+def start_lbfgs(objective: Function, z: Tensor) -> LbfgsState:
     """Begin at `z`: `C x D` in float64."""
     value, gradient = objective(z)
     empty = z.new_zeros(MEMORY, *z.shape)
@@ -54,7 +54,7 @@ def start_lbfgs(objective: Objective, z: Tensor) -> LbfgsState:
     )
 
 
-def step_lbfgs(objective: Objective, state: LbfgsState, active: Tensor) -> LbfgsState:
+def step_lbfgs(objective: Function, state: LbfgsState, active: Tensor) -> LbfgsState:
     """Advance the active rows (`C` booleans) by one iteration."""
     direction = -inverse_hessian_product(state, state.gradient)
     slope = (state.gradient * direction).sum(1)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from workers.engines.kernels.objective import Objective
+from workers.engines.kernels.objective import Function
 
 #: Armijo's constant: the share of the predicted decrease that a step must achieve.
 SUFFICIENT = 1e-4
@@ -27,7 +27,7 @@ class LineResult:
 
 
 def line_search(
-    objective: Objective,
+    objective: Function,
     z: Tensor,
     value: Tensor,
     gradient: Tensor,

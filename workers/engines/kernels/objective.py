@@ -1,6 +1,7 @@
 """What an optimiser minimises: minus the log density, in float64 whatever the dtype."""
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -10,6 +11,14 @@ from models.density import AbstractLogDensity, Target
 #: Beyond so many batches a larger batch, recorded anew, is cheaper.
 MANY = 100
 LARGE = 64
+
+
+class Function(Protocol):
+    """What an optimiser can minimise: `+inf` where it is not defined."""
+
+    def __call__(self, z: Tensor, /) -> tuple[Tensor, Tensor]:
+        """Return the value, `C`, and its gradient, `C x D`, at `z`: `C x D`."""
+        ...
 
 
 @dataclass(frozen=True)

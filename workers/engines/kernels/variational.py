@@ -1,4 +1,4 @@
-"""The phases of a variational fit: seek, fit, draw.
+"""The phases of a variational fit: seek, settle, fit, draw.
 
 State is immutable and holds the generator's state, so a fit continues from any state bit for bit.
 """
@@ -20,6 +20,13 @@ from workers.engines.kernels.initial import find_initial
 from workers.engines.kernels.pareto import pareto_k
 from workers.engines.kernels.plateau import Plateau, follow, last_windows
 from workers.engines.kernels.seek import CLIMB, POLISH, SeekState, start_seek, step_seek
+from workers.engines.kernels.settle import (
+    SETTLE,
+    SettleState,
+    settled,
+    start_settle,
+    step_settle,
+)
 from workers.engines.kernels.vi_options import ViOptions
 from workers.results import Diagnostics, ElboResult, Findings, Outcome
 from workers.summaries import summarize
@@ -64,6 +71,8 @@ class ViState:
 
     seek: SeekState
     #: None while seeking.
+    settle: SettleState | None
+    #: None before seeking and settling are over.
     fit: Fit | None
     #: Log importance weights of the draws made so far, float64.
     weights: Tensor
@@ -84,7 +93,7 @@ def begin(options: ViOptions, density: AbstractLogDensity, generator: torch.Gene
     point = find_initial(density, generator, options.particles)
     seek = start_seek(density, _guide(options), point.z)
     weights = torch.empty(0, dtype=torch.float64, device=density.device)
-    return ViState(seek, None, weights, generator.get_state(), 0, None)
+    return ViState(seek, None, None, weights, generator.get_state(), 0, None)
 
 
 def advance(
@@ -95,8 +104,10 @@ def advance(
     generator.set_state(state.random)
     draws, elbo = None, None
     fit = state.fit
-    if fit is None:
+    if state.settle is None:
         state = _seek(options, density, state, generator)
+    elif fit is None:
+        state = _settle(options, density, state, state.settle, generator)
     elif state.outcome is None:
         state, elbo = _fit(options, density, state, fit, generator)
     else:
@@ -123,11 +134,25 @@ def _seek(
     seek = step_seek(density, guide, state.seek, generator)
     if not seek.done:
         return replace(state, seek=seek)
-    frame = seek.frame.to(density.dtype)
-    start = guide.start(frame)
+    settle = start_settle(density, seek.frame, generator, options.particles)
+    return replace(state, seek=seek, settle=settle)
+
+
+def _settle(
+    options: ViOptions,
+    density: AbstractLogDensity,
+    state: ViState,
+    settle: SettleState,
+    generator: torch.Generator,
+) -> ViState:
+    settle = step_settle(density, settle, options.particles)
+    if not settle.done:
+        return replace(state, settle=settle)
+    frame = settled(density, settle, generator, options.particles).to(density.dtype)
+    start = _guide(options).start(frame)
     zeros = tuple(torch.zeros_like(p) for p in start)
     fit = Fit(frame, start, start_adam(start), Plateau(), 0, zeros, 0)
-    return replace(state, seek=seek, fit=fit)
+    return replace(state, settle=settle, fit=fit)
 
 
 def _fit(
@@ -209,7 +234,7 @@ def _info(
 ) -> Info:
     blocks = math.ceil(_wanted(options) / BLOCK)
     left = math.ceil((_wanted(options) - len(state.weights)) / BLOCK)
-    total = CLIMB + POLISH + options.steps + blocks
+    total = CLIMB + POLISH + SETTLE + options.steps + blocks
     if state.outcome is not None:
         total = state.done + left
     progress = {"elbo": state.fit.trace[-1][1]} if state.fit and state.fit.trace else {}
