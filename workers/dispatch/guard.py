@@ -19,6 +19,9 @@ from pathlib import Path
 
 #: The variable that marks a process; its value is the directory that is ours alone.
 MARK = "CREDENCE_RAY_DIRECTORY"
+#: Ray's agents write their title over their environment, the mark with it, unless told not to by
+#: this variable of `setproctitle`.
+KEEP = "SPT_NOENV"
 #: Seconds to go on killing what is started while others are killed, and removing what they write.
 PATIENCE = 10.0
 
@@ -40,11 +43,15 @@ class Guard:
     @contextlib.contextmanager
     def marking(self) -> Iterator[None]:
         """Let every process started meanwhile, and all that those start, bear the mark."""
-        os.environ[MARK] = str(self._directory)
+        marks = {MARK: str(self._directory), KEEP: "1"}
+        before = {name: os.environ[name] for name in marks if name in os.environ}
+        os.environ.update(marks)
         try:
             yield
         finally:
-            del os.environ[MARK]
+            for name in marks:
+                del os.environ[name]
+            os.environ.update(before)
 
     def close(self) -> None:
         """End what is left, remove the directory, and end the guard."""

@@ -92,9 +92,10 @@ def test_closing_ends_them_before_it_returns(tmp_path: Path) -> None:
 
 def test_the_mark_is_not_passed_on_afterwards(tmp_path: Path) -> None:
     guard = Guard(tmp_path / "own")
+    before = dict(os.environ)
     with guard.marking():
         assert os.environ[MARK] == str(tmp_path / "own")
-    assert MARK not in os.environ
+    assert dict(os.environ) == before
     guard.close()
 
 
