@@ -76,10 +76,11 @@ def test_it_is_kept_while_an_unfinished_job_needs_it(store: Store) -> None:
 
 
 def test_a_deleted_job_needs_nothing(store: Store) -> None:
-    job = submit_with(store, put(store))
+    dataset = put(store)
+    job = submit_with(store, dataset)
     store.request_cancel("ann", job.id)
     store.delete_job("ann", job.id)
-    store.delete_dataset("ann", "abc")
+    assert store.delete_dataset("ann", "abc") == dataset.key
 
 
 def test_the_same_key_again_refers_once(store: Store) -> None:

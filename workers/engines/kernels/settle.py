@@ -16,7 +16,7 @@ from torch import Tensor
 
 from models.density import AbstractLogDensity, Target
 from workers.engines.kernels.frame import Frame
-from workers.engines.kernels.guides import standard_normal
+from workers.engines.kernels.guides import MeanField, standard_normal
 from workers.engines.kernels.lbfgs import LbfgsState, start_lbfgs, step_lbfgs
 from workers.engines.kernels.objective import log_density
 
@@ -45,16 +45,21 @@ class FixedElbo:
 
         The parameters are location and log scale. Where a draw has no density it is `+inf`.
         """
+        guide = MeanField()
         loc, log_scale = parameters[0].chunk(2)
-        scale = log_scale.exp()
-        z = self.frame.place(loc + scale * self.noise)
+        z = self.frame.place(guide.place((loc, log_scale), self.noise))
         value, uphill = log_density(self.density, z, Target.POSTERIOR, self.batch)
         uphill = self.frame.pull(uphill)
-        slope = torch.cat([uphill.mean(0), scale * (uphill * self.noise).mean(0) + 1])
+        slope = torch.cat(guide.pull((loc, log_scale), self.noise, uphill))
         elbo = value.mean() + log_scale.sum()
         usable = bool(elbo.isfinite() & slope.isfinite().all())
         objective = -elbo if usable else torch.full_like(elbo, torch.inf)
         return objective[None], (-slope).nan_to_num(0.0, 0.0, 0.0)[None]
+
+    @property
+    def origin(self) -> Tensor:
+        """The parameters of the standard normal in the frame: `1 x 2D`."""
+        return torch.zeros_like(self.frame.centre).repeat(2)[None]
 
 
 @dataclass(frozen=True)
@@ -81,7 +86,8 @@ def start_settle(
 ) -> SettleState:
     """Begin at the standard normal in `frame`, a frame in float64."""
     noise = standard_normal(generator, FIXED, frame.centre)
-    return SettleState(frame, frame, noise, _origin(FixedElbo(density, frame, noise, batch)))
+    objective = FixedElbo(density, frame, noise, batch)
+    return SettleState(frame, frame, noise, start_lbfgs(objective, objective.origin))
 
 
 def step_settle(density: AbstractLogDensity, state: SettleState, batch: int) -> SettleState:
@@ -96,9 +102,8 @@ def step_settle(density: AbstractLogDensity, state: SettleState, batch: int) -> 
     _, log_scale = row.z[0].chunk(2)
     if float(log_scale.abs().max()) <= UNLIKE:
         return replace(state, done=True)
-    frame = state.reached
-    again = _origin(FixedElbo(density, frame, state.noise, batch))
-    return replace(state, frame=frame, row=again)
+    onward = replace(objective, frame=state.reached)
+    return replace(state, frame=onward.frame, row=start_lbfgs(onward, onward.origin))
 
 
 def settled(
@@ -107,11 +112,9 @@ def settled(
     """Return the frame of the normal reached, or the first one where fresh noise prefers that."""
     noise = standard_normal(generator, FIXED, state.first.centre)
     before, after = (
-        float(_origin(FixedElbo(density, frame, noise, batch)).value) - float(frame.log_det())
-        for frame in (state.first, state.reached)
+        float(objective(objective.origin)[0]) - float(objective.frame.log_det())
+        for objective in (
+            FixedElbo(density, frame, noise, batch) for frame in (state.first, state.reached)
+        )
     )
     return state.reached if after < before else state.first
-
-
-def _origin(objective: FixedElbo) -> LbfgsState:
-    return start_lbfgs(objective, torch.zeros_like(objective.frame.centre).repeat(2)[None])
