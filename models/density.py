@@ -11,6 +11,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from models.native.handle import DensityHandle
+
 
 class Target(enum.StrEnum):
     """Which function of the unconstrained point `z` an engine asks for."""
@@ -102,6 +104,19 @@ class AbstractLogDensity(ABC):
     @abstractmethod
     def value_and_grad(self, z: Tensor, target: Target = Target.POSTERIOR) -> tuple[Tensor, Tensor]:
         """Return the log density, `C` in float64, and its gradient, `C x D` in `dtype`."""
+
+    def force(self, z: Tensor) -> Tensor:
+        """Return the gradient that moves a chain, `C x D` in `dtype`.
+
+        Any deterministic function of `z` leaves the draws exact, since the accept step looks at
+        the log density alone; so this may be of lower precision, and costs no log density.
+        """
+        return self.value_and_grad(z)[1]
+
+    @property
+    def handle(self) -> DensityHandle | None:
+        """Where native code finds the log density of the posterior, on the compiled tier."""
+        return None
 
     @abstractmethod
     def hessian(self, z: Tensor, target: Target = Target.POSTERIOR) -> Tensor:

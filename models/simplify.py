@@ -101,7 +101,7 @@ def _equal_source(node: Node) -> Node | None:
     if source is None:
         return None
     power_of_one = node.target is _ATEN.pow.Tensor_Scalar and node.args[1] == 1
-    copies = node.target in _COPIES or power_of_one or _keeps_every_element(node)
+    copies = _copies(node) or power_of_one or _keeps_every_element(node)
     if copies and _same(source, node):
         return source
     if node.target in _RESHAPES or _keeps_every_element(node):
@@ -110,6 +110,15 @@ def _equal_source(node: Node) -> Node | None:
             if source is None or _same(source, node):
                 return source
     return None
+
+
+def _copies(node: Node) -> bool:
+    """Whether a node only hands its argument on.
+
+    A clone that is asked for a memory format lays its numbers out anew, which a view that follows
+    may rely on.
+    """
+    return node.target in _COPIES and "memory_format" not in node.kwargs
 
 
 def _first(node: Node) -> Node | None:

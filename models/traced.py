@@ -8,6 +8,7 @@ batched over chains, with the data as inputs, and replays the graph.
 import math
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -22,6 +23,9 @@ from models.dimensions import Dims, Generic, dimensions
 from models.enumeration import Factor
 from models.evaluation import Evaluation, evaluate, total
 from models.layout import Layout
+from models.native.handle import DensityHandle
+from models.native.program import NativeDensity, NativeProgram
+from models.native.values import UnsupportedError
 from models.program import AbstractProgram
 from models.trace import AbstractSupply, Given, Pieces, Prior, Reader, Reading, fenced
 
@@ -66,6 +70,8 @@ class TracedDensity(AbstractLogDensity):
         self.at_origin = at_origin
         self.dtype, self.device = context.dtype, context.device
         self.tier = "interpreted"
+        self._native: NativeDensity | None = None
+        self._native_target: Target | None = None
         self._program, self._layout, self._context = program, layout, context
         self._static = dict(static)
         self._names = tuple(inputs)
@@ -80,6 +86,8 @@ class TracedDensity(AbstractLogDensity):
 
     def value_and_grad(self, z: Tensor, target: Target = Target.POSTERIOR) -> tuple[Tensor, Tensor]:
         """Return the log density, `C` in float64, and its gradient, `C x D` in `dtype`."""
+        if self._native is not None and target is self._native_target:
+            return self._native.value_and_grad(z)
         value, gradient = self._replay(f"gradient {target}", self._point_gradient(target), z)
         return value, gradient
 
@@ -89,6 +97,66 @@ class TracedDensity(AbstractLogDensity):
         with fenced():
             rows = [torch.func.jacrev(gradient)(row) for row in z]
         return torch.stack(rows).detach()
+
+    def force(self, z: Tensor) -> Tensor:
+        """Return the gradient that moves a chain, `C x D` in `dtype`."""
+        (gradient,) = self._replay("force", self._point_force, z)
+        return gradient
+
+    @property
+    def handle(self) -> DensityHandle | None:
+        """Where native code finds the compiled log density of the posterior; None before."""
+        posterior = self._native_target is Target.POSTERIOR
+        return self._native.handle if self._native is not None and posterior else None
+
+    def native_program(self, target: Target = Target.POSTERIOR) -> NativeProgram:
+        """Return the density as native code, generated but perhaps not compiled yet.
+
+        Raises:
+            UnsupportedError: the model has an operation that is not lowered, or runs on a device
+                other than the CPU.
+        """
+        if self.device.type != "cpu":
+            raise UnsupportedError(f"the device {self.device}")
+        key = (self._identity, "native", str(target))
+        with fenced():
+            return self._graphs.get(key, lambda: self._generated(target))
+
+    def compile(self, cache_dir: Path, target: Target = Target.POSTERIOR) -> None:
+        """Move to the compiled tier: value and gradient of one target, and what is reported.
+
+        Args:
+            cache_dir: where compiled code is kept, for this user alone.
+            target: the log density that the engine asks for.
+
+        Raises:
+            UnsupportedError: as above.
+            ToolchainError: there is no compiler, or it failed.
+        """
+        program = self.native_program(target)
+        program.build(cache_dir)
+        self._native, self._native_target = program.bind(self._arguments), target
+        self.tier = "compiled"
+
+    def _generated(self, target: Target) -> NativeProgram:
+        origin = torch.zeros(1, self.dim, dtype=self.dtype)
+        gradient = record_rows(self._point_gradient(target), origin, self._arguments)
+        values = record_rows(self._point_flat, origin, self._arguments)
+        return NativeProgram(
+            gradient, values, self._arguments, self.dim, sum(self._widths()), self.dtype
+        )
+
+    def _shapes(self) -> list[tuple[int, ...]]:
+        return [p.shape for p in self.parameters] + [d.shape for d in self.deterministics]
+
+    def _widths(self) -> list[int]:
+        return [math.prod(shape) for shape in self._shapes()]
+
+    def _cut(self, flat: Tensor) -> dict[str, Tensor]:
+        """Cut what is reported, `C x M`, into the quantities by name."""
+        parts = zip(flat.split(self._widths(), dim=1), self._shapes(), strict=True)
+        values = [part.reshape(len(flat), *shape) for part, shape in parts]
+        return dict(zip(self._value_names(), values, strict=True))
 
     def terms(self, z: Tensor) -> Terms:
         """Return the log density in its parts."""
@@ -105,6 +173,8 @@ class TracedDensity(AbstractLogDensity):
 
     def constrain(self, z: Tensor) -> dict[str, Tensor]:
         """Return parameters and deterministics by name, each `C x shape`."""
+        if self._native is not None:
+            return self._cut(self._native.values(z))
         values = self._replay("constrain", self._point_values, z)
         return dict(zip(self._value_names(), values, strict=True))
 
@@ -247,6 +317,12 @@ class TracedDensity(AbstractLogDensity):
             return at, slope
 
         return gradient
+
+    def _point_force(self, z: Tensor, *arguments: Tensor) -> tuple[Tensor]:
+        return (self._point_gradient(Target.POSTERIOR)(z, *arguments)[1],)
+
+    def _point_flat(self, z: Tensor, *arguments: Tensor) -> tuple[Tensor]:
+        return (torch.cat([v.reshape(-1) for v in self._point_values(z, *arguments)]),)
 
     def _point_terms(self, z: Tensor, *arguments: Tensor) -> tuple[Tensor, ...]:
         parts = evaluate(self._read(self._pieces(z), arguments))

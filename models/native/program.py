@@ -1,0 +1,181 @@
+"""A model's density as native code: generated once per graph and shapes, bound to each data set."""
+
+import copy
+import ctypes
+import threading
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import torch
+from torch import Tensor
+from torch.fx import GraphModule
+
+from models.native.handle import DensityHandle
+from models.native.partition import partition
+from models.native.source import HEADERS, Function, generate
+from models.native.values import Known
+from models.toolchain import build, load
+
+_INCLUDES = tuple(HEADERS / name for name in ("blocks.h", "vector.h"))
+
+
+class _Struct(ctypes.Structure):
+    """`CredenceDensity` of `density.h`."""
+
+    _fields_ = (
+        ("dim", ctypes.c_int64),
+        ("lanes", ctypes.c_int64),
+        ("real_bytes", ctypes.c_int64),
+        ("scratch_bytes", ctypes.c_int64),
+        ("arrays", ctypes.c_void_p),
+        ("both", ctypes.c_void_p),
+        ("force", ctypes.c_void_p),
+    )
+
+
+class NativeProgram:
+    """Generated code, compiled on demand; one program serves every data set of the same shapes.
+
+    Args:
+        gradient: recorded function `(z, *data) -> log density, gradient` of one point `z`: `D`;
+            the gradient alone is what moves a chain in mid-trajectory.
+        values: recorded function `(z, *data) -> M` numbers.
+        arguments: data.
+        dim: `D`.
+        width: `M`.
+        dtype: of the run.
+
+    Raises:
+        UnsupportedError: the graph has an operation that is not lowered.
+    """
+
+    def __init__(
+        self,
+        gradient: GraphModule,
+        values: GraphModule,
+        arguments: Sequence[Tensor],
+        dim: int,
+        width: int,
+        dtype: torch.dtype,
+    ) -> None:
+        density, reported = partition(gradient, arguments), partition(values, arguments)
+        functions = [
+            Function("both", density.main, ("double", "real")),
+            Function("force", _last_output(density.main), ("real",)),
+            Function("values", reported.main, ("real",)),
+        ]
+        source = generate(functions, dim, width, dtype)
+        self.statements = source.statements
+        self.text = source.text
+        self.dim, self.width, self.dtype = dim, width, dtype
+        self._recipes = list(zip(source.arrays, source.owners, strict=True))
+        self._prologues = [density.prologue, density.prologue, reported.prologue]
+        self._library: ctypes.CDLL | None = None
+        self._lock = threading.Lock()
+
+    @property
+    def built(self) -> bool:
+        """Whether the code is compiled and loaded."""
+        return self._library is not None
+
+    def build(self, cache_dir: Path) -> None:
+        """Compile, or find what was compiled before.
+
+        Raises:
+            ToolchainError: there is no compiler, or it failed.
+        """
+        with self._lock:
+            if self._library is None:
+                path = build(self.text, name="density", includes=_INCLUDES, cache_dir=cache_dir)
+                self._library = load(path)
+
+    def bind(self, arguments: Sequence[Tensor]) -> "NativeDensity":
+        """Return the density of one data set."""
+        assert self._library is not None
+        results = [prologue(*arguments) for prologue in self._prologues]
+        named = [{f"data_{i}": tensor for i, tensor in enumerate(r)} for r in results]
+        arrays = [_array(known, named[owner]) for known, owner in self._recipes]
+        return NativeDensity(self, self._library, arrays)
+
+
+class NativeDensity:
+    """A program with its data."""
+
+    def __init__(self, program: NativeProgram, library: ctypes.CDLL, arrays: list[Tensor]) -> None:
+        self._program, self._library, self._arrays = program, library, arrays
+        self._table = (ctypes.c_void_p * max(1, len(arrays)))(*(a.data_ptr() for a in arrays))
+        self._struct = _Struct(
+            dim=program.dim,
+            lanes=library.credence_lanes(),
+            real_bytes=program.dtype.itemsize,
+            scratch_bytes=library.credence_scratch(),
+            arrays=ctypes.addressof(self._table),
+            both=_address(library, "both"),
+            force=_address(library, "force"),
+        )
+        library.credence_evaluate.argtypes = [
+            ctypes.c_void_p,
+            ctypes.c_int64,
+            *[ctypes.c_void_p] * 4,
+        ]
+        library.credence_values.argtypes = [ctypes.c_void_p, ctypes.c_int64, *[ctypes.c_void_p] * 3]
+        library.credence_row_scratch.restype = ctypes.c_int64
+        self._scratch = torch.empty(library.credence_row_scratch(), dtype=torch.uint8)
+        self.handle = DensityHandle(
+            ctypes.addressof(self._struct), program.dim, self._struct.lanes, program.dtype, self
+        )
+
+    def value_and_grad(self, z: Tensor) -> tuple[Tensor, Tensor]:
+        """Return log densities, `C` in float64, and gradients, `C x D`, at `z`: `C x D`."""
+        z = z.detach().contiguous()
+        value = torch.empty(len(z), dtype=torch.float64)
+        gradient = torch.empty_like(z)
+        self._library.credence_evaluate(
+            ctypes.addressof(self._table),
+            len(z),
+            z.data_ptr(),
+            value.data_ptr(),
+            gradient.data_ptr(),
+            self._scratch.data_ptr(),
+        )
+        return value, gradient
+
+    def values(self, z: Tensor) -> Tensor:
+        """Return what is reported, `C x M`, at `z`: `C x D`."""
+        z = z.detach().contiguous()
+        out = torch.empty(len(z), self._program.width, dtype=z.dtype)
+        self._library.credence_values(
+            ctypes.addressof(self._table),
+            len(z),
+            z.data_ptr(),
+            out.data_ptr(),
+            self._scratch.data_ptr(),
+        )
+        return out
+
+
+def _address(library: ctypes.CDLL, name: str) -> int:
+    function: Callable[..., object] = getattr(library, name)
+    address = ctypes.cast(function, ctypes.c_void_p).value  # type: ignore[arg-type]
+    assert address is not None
+    return address
+
+
+def _array(known: Known, results: dict[str, Tensor]) -> Tensor:
+    """Return an array laid out as the code expects it."""
+    if known.recipe is None:
+        return known.tensor
+    tensor = known.recipe.make(results)
+    if tensor.stride() == known.strides:
+        return tensor
+    return torch.empty_strided(known.shape, known.strides, dtype=tensor.dtype).copy_(tensor)
+
+
+def _last_output(module: GraphModule) -> GraphModule:
+    """Return the graph that computes the last output alone."""
+    lone = copy.copy(module)
+    graph = copy.deepcopy(module.graph)
+    (end,) = (node for node in graph.nodes if node.op == "output")
+    end.args = ((end.args[0][-1],),)
+    graph.eliminate_dead_code()
+    return GraphModule(lone, graph)
