@@ -14,6 +14,8 @@ from torch.fx.passes.shape_prop import _extract_tensor_metadata
 
 _ATEN = torch.ops.aten
 
+#: Refuse an expansion that does not lie in memory as its shape says.
+_VIEWS = {_ATEN.view.default, _ATEN._unsafe_view.default}
 #: Constants of their first argument's shape, and the argument that holds their value (or a value).
 _CONSTANTS: dict[Any, float | int] = {
     _ATEN.zeros_like.default: 0.0,
@@ -38,6 +40,8 @@ def sink_expansions(graph: Graph) -> None:
                 small[node] = small.get(source, source)
         elif node.target in _CONSTANTS:
             _shrink_constant(graph, node, small)
+        elif node.target in _VIEWS and node.args[0] in small:
+            node.target = _ATEN.reshape.default
         elif torch.Tag.pointwise in getattr(node.target, "tags", ()):
             _shrink_operation(graph, node, small)
 

@@ -14,7 +14,6 @@ from models.data import check_names
 from models.definition import ModelDefinition, model_id
 from models.density import Target
 from models.description import ModelDescription, described, outlined
-from models.errors import UnavailableError
 from models.estimate import Limits
 from models.evaluation import evaluate
 from models.layout import Layout, as_arguments, survey
@@ -36,7 +35,6 @@ def compile_model(
     *,
     precision_name: PrecisionName = "float64",
     device: str = "cpu",
-    tier: str = "auto",
     limits: Limits = LIMITS,
     cache: Cache | None = None,
 ) -> TracedDensity:
@@ -47,15 +45,12 @@ def compile_model(
         data: arrays by name, as `models.data.load_data` returns them.
         precision_name: `float64`, `float32` or `mixed`.
         device: a torch device.
-        tier: `auto` or `interpreted`.
         limits: what one evaluation may take.
         cache: what is known of models seen before; kept by a worker between jobs.
 
     Raises:
         ModelError: the definition or the data cannot be used; `path` says where.
     """
-    if tier == "compiled":
-        raise UnavailableError("tier", "the compiled tier is not available yet; use 'auto'")
     program = build_program(definition)
     check_names(program, data)
     chosen = precision(precision_name)

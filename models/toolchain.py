@@ -40,9 +40,10 @@ VECTOR_FLAGS = ("-DCREDENCE_LIBMVEC", "-lmvec")
 #: Seconds that one compilation may take, and that a dead one's leftovers are kept.
 TIMEOUT, LEFTOVER = 300.0, 3600.0
 #: Bytes of shared objects to keep; the least recently used go first.
-CAPACITY = 2**30
+CAPACITY = 2**27
 _DIGEST = hashlib.sha256().digest_size
 _LINES = 12
+_MISSING = "There is no C++ compiler: install g++ or set CXX."
 
 
 class ToolchainError(Exception):
@@ -97,11 +98,23 @@ def build(
     """
     compiler = find_compiler()
     if compiler is None:
-        raise ToolchainError("There is no C++ compiler: install g++ or set CXX.")
+        raise ToolchainError(_MISSING)
     try:
         return _build(compiler, source, name, includes, cache_dir, timeout)
     except OSError as error:
         raise ToolchainError(f"Compiled code cannot be kept in {cache_dir}: {error}") from error
+
+
+def is_built(source: str, *, name: str, includes: Sequence[Path], cache_dir: Path) -> bool:
+    """Return whether `build` of the same would find its work done.
+
+    Raises:
+        ToolchainError: there is no compiler, or others can write to the directory.
+    """
+    compiler = find_compiler()
+    if compiler is None:
+        raise ToolchainError(_MISSING)
+    return _whole(_place(compiler, source, name, includes, _private(cache_dir)))
 
 
 def load(library: Path) -> ctypes.CDLL:
@@ -126,18 +139,25 @@ def _build(
 ) -> Path:
     directory = _private(cache_dir)
     flags = _flags(compiler)
-    parts = [source, *(path.read_text() for path in includes), *flags]
-    digest = _digest_of([*parts, _version(compiler), cpu_identity()])
-    library = directory / f"{name}-{digest[:32]}.so"
+    library = _place(compiler, source, name, includes, directory)
     if _whole(library):
         os.utime(library)
         return library
-    with _alone(directory, digest):
+    with _alone(directory, library.stem):
         if not _whole(library):
             folders = sorted({f"-I{path.parent}" for path in includes})
             _compile([compiler, *folders], source, flags, library, timeout)
             _evict(directory, library)
     return library
+
+
+def _place(
+    compiler: str, source: str, name: str, includes: Sequence[Path], directory: Path
+) -> Path:
+    """Return where the shared object of a source lies, or will."""
+    parts = [source, *(path.read_text() for path in includes), *_flags(compiler)]
+    digest = _digest_of([*parts, _version(compiler), cpu_identity()])
+    return directory / f"{name}-{digest[:32]}.so"
 
 
 def _digest_of(parts: Sequence[str]) -> str:
@@ -189,9 +209,9 @@ def _whole(library: Path) -> bool:
 
 
 @contextlib.contextmanager
-def _alone(directory: Path, digest: str) -> Iterator[None]:
+def _alone(directory: Path, name: str) -> Iterator[None]:
     """Let one process build while others wait: they find its work done."""
-    lock = directory / f"{digest}.lock"
+    lock = directory / f"{name}.lock"
     with lock.open("w") as handle:
         fcntl.flock(handle, fcntl.LOCK_EX)
         try:

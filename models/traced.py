@@ -30,6 +30,10 @@ from models.program import AbstractProgram
 from models.trace import AbstractSupply, Given, Pieces, Prior, Reader, Reading, fenced
 
 
+#: Rows that are constrained together on the interpreted tier.
+ROWS = 256
+
+
 class TracedDensity(AbstractLogDensity):
     """The log density of a program with its data.
 
@@ -175,8 +179,9 @@ class TracedDensity(AbstractLogDensity):
         """Return parameters and deterministics by name, each `C x shape`."""
         if self._native is not None:
             return self._cut(self._native.values(z))
-        values = self._replay("constrain", self._point_values, z)
-        return dict(zip(self._value_names(), values, strict=True))
+        # In parts of one size: a graph is recorded for a number of rows.
+        parts = [self._replay("constrain", self._point_flat, rows)[0] for rows in _padded(z)]
+        return self._cut(torch.cat(parts)[: len(z)])
 
     def unconstrain(self, values: Mapping[str, Tensor]) -> Tensor:
         """Return `z`, `C x D`, from the parameters' constrained values, each `C x shape`."""
@@ -248,11 +253,12 @@ class TracedDensity(AbstractLogDensity):
         supply: AbstractSupply,
         arguments: Sequence[Tensor],
         enumerate_discrete: bool = True,
+        context: Context | None = None,
     ) -> Reading:
         rank = self._layout.batch_rank if enumerate_discrete else None
         reader = Reader(supply, rank, sample_discrete=True)
         with fenced(), reader:
-            self._program.run(self._data(arguments), self._quiet())
+            self._program.run(self._data(arguments), context or self._quiet())
         return reader.reading
 
     def _data(self, arguments: Sequence[Tensor]) -> dict[str, int | Tensor]:
@@ -303,18 +309,25 @@ class TracedDensity(AbstractLogDensity):
         if all(known.code != note.code for known in self.notes):
             self.notes = (*self.notes, note)
 
-    def _point_value(self, target: Target) -> PointFunction:
+    def _point_value(self, target: Target, exact: bool = True) -> PointFunction:
+        context = replace(self._quiet(), matmul=torch.matmul) if exact else None
+
         def value(z: Tensor, *arguments: Tensor) -> tuple[Tensor]:
-            return (evaluate(self._read(self._pieces(z), arguments)).value(target),)
+            reading = self._read(self._pieces(z), arguments, context=context)
+            return (evaluate(reading).value(target),)
 
         return value
 
     def _point_gradient(self, target: Target) -> PointFunction:
-        value = self._point_value(target)
+        """Value and gradient. Where products are rounded, only the gradient's are: see `force`."""
+        # A mode is found by where its gradient vanishes, and is as exact as that.
+        rounded = self._context.matmul is not torch.matmul and target is Target.POSTERIOR
+        value = self._point_value(target, exact=not rounded)
+        exact = self._point_value(target)
 
         def gradient(z: Tensor, *arguments: Tensor) -> tuple[Tensor, Tensor]:
             slope, at = torch.func.grad_and_value(lambda row: value(row, *arguments)[0])(z)
-            return at, slope
+            return exact(z, *arguments)[0] if rounded else at, slope
 
         return gradient
 
@@ -365,3 +378,10 @@ class TracedDensity(AbstractLogDensity):
 
     def _value_names(self) -> list[str]:
         return [p.name for p in self.parameters] + [d.name for d in self.deterministics]
+
+
+def _padded(z: Tensor) -> list[Tensor]:
+    """Cut `C x D` into parts of `ROWS` rows, the last filled up with its last row."""
+    missing = -len(z) % ROWS
+    filled = torch.cat([z, z[-1:].expand(missing, -1)]) if missing else z
+    return list(filled.split(ROWS))

@@ -1,7 +1,8 @@
 """What says whether to trust the draws: counts, per-chain numbers, and warnings with a remedy.
 
 Thresholds: Vehtari et al. (2021) for R-hat and ESS; Betancourt (2016) for E-BFMI; Vehtari, Simpson,
-Gelman, Yao and Gabry, Pareto smoothed importance sampling (2024) for Pareto k.
+Gelman, Yao and Gabry, Pareto smoothed importance sampling (2024) for Pareto k. The threshold of
+nested R-hat is that of R-hat: both are 1 where all chains sample the same distribution.
 """
 
 from collections.abc import Iterator, Mapping
@@ -10,14 +11,13 @@ import numpy as np
 from arviz_stats.base import array_stats
 
 from workers.engines.engine import Draws
+from workers.mixing import FEWEST
 from workers.results import Diagnostics, Summary, Values, Warning
 from workers.sink import Array
 
 R_HAT, ESS, E_BFMI, PARETO_K = 1.01, 400, 0.3, 0.7
 #: An R-hat beyond this is a division by a variance of zero, up to rounding.
 _STILL = 1e6
-#: Below this many draws per chain ArviZ gives no R-hat and no ESS.
-FEWEST = 4
 
 
 def diagnose(
@@ -31,21 +31,17 @@ def diagnose(
 
     Args:
         draws: with the statistics that the engine has.
-        summary: of the draws.
+        summary: of the draws; where it has nested R-hat, the warning is about that one.
         leapfrogs: of the whole run, warm-up included.
         max_tree_depth: the option, for engines that have it.
     """
-    divergent, depth = draws.stats("divergent"), draws.stats("tree_depth")
-    reached = None
-    if depth is not None and max_tree_depth is not None:
-        reached = int((depth >= max_tree_depth).sum())
-    bfmi = _e_bfmi(draws.stats("energy"))
+    # One statistic after the other: each is `C x N`, and only one is in memory.
     found = Diagnostics(
-        divergences=None if divergent is None else int(divergent.sum()),
+        divergences=_total(draws.stats("divergent")),
         step_size=_last(draws.stats("step_size")),
         acceptance=_mean(draws.stats("acceptance")),
-        e_bfmi=bfmi,
-        max_tree_depth=reached,
+        e_bfmi=_e_bfmi(draws.stats("energy")),
+        max_tree_depth=_reached(draws, max_tree_depth),
         leapfrogs=leapfrogs,
     )
     total = draws.chains * draws.draws
@@ -124,24 +120,28 @@ def _not_finite(summary: Mapping[str, Summary]) -> Iterator[Warning]:
 
 
 def _r_hat(summary: Mapping[str, Summary]) -> Iterator[Warning]:
-    worst = {name: _largest_r_hat(one) for name, one in summary.items()}
+    nested = any("nested_r_hat" in one.model_fields_set for one in summary.values())
+    field, what, who = (
+        ("nested_r_hat", "Nested R-hat", "superchains") if nested else ("r_hat", "R-hat", "chains")
+    )
+    worst = {name: _largest(getattr(one, field), one.sd) for name, one in summary.items()}
     names = sorted((name for name in worst if worst[name] > R_HAT), key=lambda name: -worst[name])
     if names:
         largest = worst[names[0]]
         shown = f"up to {largest:.3g}" if largest < _STILL else "chains do not move at all"
         yield Warning(
             code="r_hat",
-            message=f"R-hat is above {R_HAT} ({shown}) in {_some(names)}: the chains disagree. "
+            message=f"{what} is above {R_HAT} ({shown}) in {_some(names)}: the {who} disagree. "
             "Raise warmup and draws; if that does not help, reparameterise the model or look for "
             "several modes.",
         )
 
 
-def _largest_r_hat(one: Summary) -> float:
+def _largest(r_hat: Values, sd: Values) -> float:
     """Return the largest R-hat; an entry that varies but has none stands still in every chain."""
-    r_hat, sd = _flat(one.r_hat), _flat(one.sd)
+    known, spread = _flat(r_hat), _flat(sd)
     return float(
-        np.max(np.where(np.isnan(r_hat) & (sd > 0), np.inf, np.nan_to_num(r_hat)), initial=0)
+        np.max(np.where(np.isnan(known) & (spread > 0), np.inf, np.nan_to_num(known)), initial=0)
     )
 
 
@@ -175,6 +175,16 @@ def _e_bfmi(energy: Array | None) -> list[float | None] | None:
         return None
     with np.errstate(all="ignore"):
         return _numbers(array_stats.bfmi(energy, chain_axis=0, draw_axis=1))
+
+
+def _total(events: Array | None) -> int | None:
+    return None if events is None else int(events.sum())
+
+
+def _reached(draws: Draws, depth: int | None) -> int | None:
+    """Return how many transitions reached a tree depth."""
+    depths = None if depth is None else draws.stats("tree_depth")
+    return None if depths is None else int((depths >= depth).sum())
 
 
 def _last(values: Array | None) -> list[float | None] | None:

@@ -3,8 +3,9 @@
 Shape letters: `C` chains, `N` draws.
 """
 
+import math
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -27,9 +28,20 @@ class MemoryDraws:
         """Return the parameters, then the deterministics, in the model's order."""
         return tuple(self._values)
 
+    def shape(self, name: str) -> tuple[int, ...]:
+        """Return one quantity's shape."""
+        return self._values[name].shape[2:]
+
     def values(self, name: str) -> Array:
         """Return one quantity, `C x N x shape` in float64."""
         return self._values[name]
+
+    def entries(self, name: str, width: int) -> Iterator[Array]:
+        """Return one quantity's entries in order, at most `width` at a time, `width x C x N`."""
+        size = math.prod(self.shape(name))
+        entries = self._values[name].reshape(self.chains, self.draws, size).transpose(2, 0, 1)
+        for first in range(0, size, width):
+            yield entries[first : first + width]
 
     def stats(self, name: str) -> Array | None:
         """Return a sampler statistic, `C x N`, or None where the engine has none."""

@@ -12,6 +12,8 @@ from models.cache import Cache
 from models.compile import compile_model
 from models.definition import ModelDefinition
 from models.density import AbstractLogDensity, Note
+from models.toolchain import default_cache
+from models.traced import TracedDensity
 from workers.answer import write
 from workers.dispatch.task import Receipt, Task
 from workers.engines import AnyEngineOptions, build_engine
@@ -19,6 +21,8 @@ from workers.engines.engine import EngineOptions
 from workers.failure import failure
 from workers.inputs import read_input
 from workers.jobs import JobState
+from workers.plan import Plan
+from workers.planner import Planner
 from workers.results import Diagnostics, Findings, Outcome, Result, Timing, Warning
 from workers.runner import run
 from workers.sink import Control, StopReason
@@ -54,14 +58,27 @@ def execute(task: Task, emit: Emit, control: Control, cache: Cache | None = None
 def _attempt(task: Task, emit: Emit, control: Control, cache: Cache | None) -> Receipt:
     began = time.perf_counter()
     artifacts = Artifacts(task.artifacts)
-    options = _OPTIONS.validate_python(task.engine)
     density = _compile(task, artifacts, cache)
+    planner = Planner(
+        _OPTIONS.validate_python(task.engine),
+        density,
+        wish=task.tier,
+        cache_dir=default_cache(),
+        control=control,
+        plan=Plan.model_validate(task.plan) if task.plan else None,
+    )
+    going = planner.begin()
     compiled = time.perf_counter() - began
-    if (reason := control.stop()) is not None:
-        return Receipt(state=_ENDS[reason])
+    if (reason := control.stop()) is not None or not going:
+        return Receipt(state=_ENDS[reason or StopReason.CANCELLED])
     with closing(ArrowSink(artifacts, task.prefix, emit)) as sink:
         findings, phases = run(
-            build_engine(options), density, seed=task.seed, sink=sink, control=control
+            build_engine(planner.options),
+            density,
+            seed=task.seed,
+            sink=sink,
+            control=control,
+            before=planner.before,
         )
     reason = control.stop() if findings.outcome is Outcome.STOPPED else None
     if reason is not None and not _says_something(findings):
@@ -73,17 +90,15 @@ def _attempt(task: Task, emit: Emit, control: Control, cache: Cache | None) -> R
         sample=phases.get("sample"),
         total=time.perf_counter() - began,
     )
-    result = _result(task, options, density, findings, timing, partial=reason is not None)
+    result = _result(task, planner, density, findings, timing, partial=reason is not None)
     artifacts.put(f"{task.prefix}/result.json", write(result))
     return Receipt(state=JobState.SUCCEEDED if reason is None else _ENDS[reason], result=True)
 
 
-def _compile(task: Task, artifacts: Artifacts, cache: Cache | None) -> AbstractLogDensity:
+def _compile(task: Task, artifacts: Artifacts, cache: Cache | None) -> TracedDensity:
     data = read_input(artifacts, task.input_key)
     definition = _DEFINITION.validate_python(task.definition)
-    return compile_model(
-        definition, data, precision_name=task.precision, tier=task.tier, cache=cache
-    )
+    return compile_model(definition, data, precision_name=task.precision, cache=cache)
 
 
 def _says_something(findings: Findings) -> bool:
@@ -93,7 +108,7 @@ def _says_something(findings: Findings) -> bool:
 
 def _result(
     task: Task,
-    options: EngineOptions,
+    planner: Planner,
     density: AbstractLogDensity,
     findings: Findings,
     timing: Timing,
@@ -106,10 +121,12 @@ def _result(
     return Result(
         **parts,
         job=task.job,
-        engine=options.model_dump(mode="json"),
+        engine=planner.options.model_dump(mode="json"),
         seed=task.seed,
         version=version("credence-inference"),
         tier=density.tier,
+        compiled_from=planner.compiled_from,
+        choice=planner.plan.why if planner.plan and planner.plan.why else None,
         precision=task.precision,
         partial=partial or None,
         timing=timing,

@@ -108,6 +108,8 @@ class Job(BaseModel):
     token: int = Field(default=0, exclude=True)
     #: Where the published artifacts lie, `jobs/<id>/<token>`.
     result_prefix: str | None = Field(default=None, exclude=True)
+    #: What its workers have chosen so far, a `workers.plan.Plan`: every attempt follows it.
+    plan: dict[str, Any] | None = Field(default=None, exclude=True)
     cancel_requested: bool = Field(default=False, exclude=True)
     #: The id of the latest event.
     event_count: int = Field(default=0, exclude=True)

@@ -27,7 +27,7 @@ class Outcome(enum.StrEnum):
 _SENTENCES = {
     Outcome.CONVERGED: "The run met its convergence test.",
     Outcome.MAX_ITERATIONS: "The run used all its iterations before it met its convergence test; "
-    "allow more with max_iterations or steps, or loosen tolerance.",
+    "allow more with max_iterations, steps or draws, or loosen tolerance or until.",
     Outcome.UNIDENTIFIED: "The likelihood does not change along at least one direction, so there "
     "is no single maximum and no standard error; use map, laplace or vi, which use the priors.",
     Outcome.UNBOUNDED: "The likelihood grows without bound, so it has no maximum; use map with "
@@ -68,6 +68,8 @@ class Summary(Strict):
     ess_bulk: Values = None
     ess_tail: Values = None
     r_hat: Values = None
+    #: Only of chains in superchains, each of which shares a start.
+    nested_r_hat: Values = None
 
 
 class Diagnostics(Strict):
@@ -84,6 +86,8 @@ class Diagnostics(Strict):
     #: Leapfrog steps in the whole run, over all chains.
     leapfrogs: int | None = None
     pareto_k: float | None = None
+    #: Where the chains started.
+    init: str | None = None
     warnings: list[Warning] = []
 
 
@@ -168,7 +172,12 @@ class Result(Findings):
     engine: dict[str, Any]
     seed: int
     version: str
+    #: The tier that computed the last step.
     tier: str
+    #: The first step that the compiled tier computed, where it computed any.
+    compiled_from: int | None = None
+    #: Why `auto` picked these options, in sentences.
+    choice: list[str] | None = None
     precision: str
     partial: bool | None = None
     timing: Timing

@@ -1,5 +1,6 @@
 """The one loop. It stops, reports and hands draws on; engines only step."""
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -14,6 +15,10 @@ from workers.sink import AbstractSink, Control, StopReason
 __all__ = ["AbstractSink", "Control", "StopReason", "run"]
 
 
+def _go_on(step: int) -> bool:
+    return True
+
+
 def run(
     engine: AbstractEngine[Any, Any],
     density: AbstractLogDensity,
@@ -21,6 +26,7 @@ def run(
     seed: int,
     sink: AbstractSink,
     control: Control,
+    before: Callable[[int], bool] = _go_on,
 ) -> tuple[Findings, dict[str, float]]:
     """Run an engine to its end, or until it is stopped or its draws become non-finite.
 
@@ -30,6 +36,8 @@ def run(
         seed: of the one random generator, 0 to 2^63 - 1.
         sink: takes draws and events.
         control: asked before every step whether to go on.
+        before: called with the number of every step, from 0, before it is made, while nothing
+            computes: the density may change its tier then. Returns whether to go on.
 
     Returns:
         What was found, and seconds by phase (`warmup`, `sample`) from the first gradient to the
@@ -44,11 +52,13 @@ def run(
     reporter = Reporter(sink)
     buffer = DrawBuffer(density, sink)
     state = engine.init(density, generator)
+    step = 0
     while (outcome := engine.done(state)) is None:
-        if control.stop() is not None:
+        if control.stop() is not None or not before(step):
             outcome = Outcome.STOPPED
             break
         state, info = engine.step(density, state)
+        step += 1
         buffer.add(info)
         reporter.take(info)
         if not buffer.finite:

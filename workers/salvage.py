@@ -5,6 +5,7 @@ from importlib.metadata import version
 from workers.answer import write
 from workers.dispatch.task import Receipt, Task
 from workers.jobs import JobState
+from workers.plan import Plan
 from workers.results import Diagnostics, Outcome, Result, Timing, Warning
 from workers.store.artifacts import Artifacts
 from workers.store.draws import ArrowDraws
@@ -30,16 +31,19 @@ def salvage(task: Task, state: JobState, seconds: float) -> Receipt:
     summary = summarize(ArrowDraws(artifacts, task.prefix))
     if not summary:
         return Receipt(state=state)
+    plan = Plan.model_validate(task.plan) if task.plan else None
     result = Result(
         outcome=Outcome.STOPPED,
         message=Outcome.STOPPED.sentence,
         summary=summary,
         diagnostics=Diagnostics(warnings=[_KILLED]),
         job=task.job,
-        engine=task.engine,
+        engine=plan.engine if plan else task.engine,
         seed=task.seed,
         version=version("credence-inference"),
-        tier="interpreted",
+        # Which tier a run that went on meanwhile had come to, only its plan tells.
+        tier="compiled" if plan and plan.compiled_from is not None else "interpreted",
+        compiled_from=plan.compiled_from if plan else None,
         precision=task.precision,
         partial=True,
         timing=Timing(queued=task.queued_seconds, total=seconds),

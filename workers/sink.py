@@ -7,6 +7,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from workers.engines.engine import Draws
+from workers.plan import Plan
 
 Array = np.ndarray[Any, Any]
 
@@ -19,10 +20,17 @@ class StopReason(enum.StrEnum):
 
 
 class Control(Protocol):
-    """Asked at every step."""
+    """Asked at every step, and before a run acts on what it chose."""
 
     def stop(self) -> StopReason | None:
         """Return why the run must end now, or None."""
+
+    def commit(self, plan: Plan) -> bool:
+        """Write the plan down where the next attempt finds it, and wait until it is there.
+
+        Returns:
+            Whether the run may act on it; if not, the run is asked to stop.
+        """
 
 
 class AbstractSink(Protocol):

@@ -1,87 +1,101 @@
-"""Draws -> posterior summary. The statistics of Markov chains are ArviZ's.
+"""Draws -> posterior summary: moments, quantiles and how well the chains mix.
 
-Vehtari, Gelman, Simpson, Carpenter and Bürkner, Rank-normalization, folding, and localization: an
-improved R-hat (Bayesian Analysis 16, 2021). Shape letters: `C` chains, `N` draws, `M` entries of a
-quantity.
+Shape letters: `C` chains, `N` draws, `M` entries of a group, `E` entries of all quantities.
 """
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from arviz_stats.base import array_stats
 
+from workers.draws import MemoryDraws
 from workers.engines.engine import Draws
+from workers.entries import groups
+from workers.mixing import Mixing, scores_of
 from workers.results import Summary, Values
 from workers.sink import Array
 
-#: Probabilities whose quantiles, and whose ESS as "tail", are reported.
+#: Probabilities whose quantiles are reported.
 QUANTILES = (0.05, 0.95)
 
 
-def summarize(draws: Draws, quantiles: Sequence[float] = QUANTILES) -> dict[str, Summary]:
+def summarize(
+    draws: Draws, quantiles: Sequence[float] = QUANTILES, superchains: int | None = None
+) -> dict[str, Summary]:
     """Return the summary of every quantity, in its shape; of no draws, nothing.
 
     A number that does not exist is None: all of an entry with a draw that is not finite; MCSE,
-    ESS and R-hat of an entry without variance; R-hat of a single chain.
+    ESS and R-hat of an entry without variance; R-hat of a single chain, and of chains that stand
+    still apart. Nested R-hat is there when the chains share starts.
+
+    The draws are read in groups of entries, never all at once.
 
     Args:
         draws: of the run.
         quantiles: probabilities to report, in ]0, 1[.
+        superchains: number of groups of adjacent chains that share a start: two or more, of equal
+            size.
     """
     if not draws.draws:
         return {}
-    return {name: summarize_array(draws.values(name), quantiles) for name in draws.names()}
+    table = scores_of(draws.chains, draws.draws)
+    parts = [_numbers(group, quantiles, superchains, table) for group in groups(draws)]
+    shapes = {name: draws.shape(name) for name in draws.names()}
+    return _dealt({key: np.concatenate([part[key] for part in parts]) for key in parts[0]}, shapes)
 
 
-def summarize_array(values: Array, quantiles: Sequence[float] = QUANTILES) -> Summary:
+def summarize_array(
+    values: Array, quantiles: Sequence[float] = QUANTILES, superchains: int | None = None
+) -> Summary:
     """Return the summary of one quantity's draws, `C x N x shape`."""
-    shape = values.shape[2:]
-    flat = values.reshape(*values.shape[:2], -1)  # C x N x M
-    finite = np.isfinite(flat).all((0, 1))
-    # Entries with a draw that is not finite are computed on zeros, then hidden.
-    pooled = np.where(finite, flat, 0.0).reshape(-1, flat.shape[2])  # C N x M
-    points = np.quantile(pooled, [0.5, *quantiles], axis=0)
-    moving = finite & (flat.max((0, 1)) > flat.min((0, 1)))
-    numbers = {"mean": pooled.mean(0), "sd": _sd(pooled, moving), "median": points[0]}
-    numbers |= markov(flat, moving)
-    hidden = {name: np.where(finite, number, np.nan) for name, number in numbers.items()}
-    return Summary(
-        quantiles={
-            str(q): listed(np.where(finite, point, np.nan), shape)
-            for q, point in zip(quantiles, points[1:], strict=True)
-        },
-        **{name: listed(number, shape) for name, number in hidden.items()},
-    )
+    return summarize(MemoryDraws({"values": values}, {}), quantiles, superchains)["values"]
+
+
+def _dealt(
+    numbers: Mapping[str, Array], shapes: Mapping[str, tuple[int, ...]]
+) -> dict[str, Summary]:
+    """Deal numbers of all entries, `E` each by name, out to the quantities."""
+    dealt = {}
+    first = 0
+    for name, shape in shapes.items():
+        last = first + math.prod(shape)
+        own = {key: listed(number[first:last], shape) for key, number in numbers.items()}
+        quantiles = {key: own.pop(key) for key in numbers if key not in Summary.model_fields}
+        dealt[name] = Summary(quantiles=quantiles, **own)
+        first = last
+    return dealt
+
+
+def _numbers(
+    entries: Array, quantiles: Sequence[float], superchains: int | None, table: Array
+) -> dict[str, Array]:
+    """Return the numbers of a group of entries, `M x C x N`, by name; nan where there are none."""
+    finite: Array = np.all(np.isfinite(entries), axis=(1, 2))
+    if not finite.all():
+        # Entries with a draw that is not finite are computed on zeros, then hidden.
+        entries = np.where(finite[:, None, None], entries, 0.0)
+    # Numbers near the largest there are overflow when they are squared: no spread, no ESS.
+    with np.errstate(all="ignore"):
+        mixing = Mixing(entries.transpose(1, 2, 0), superchains, table)
+        moving = mixing.ranks.values[:, 0] < mixing.ranks.values[:, -1]
+        numbers = {
+            "mean": mixing.pooled.mean(1),
+            "sd": _sd(mixing.pooled, moving),
+            "median": mixing.ranks.median(),
+        }
+        numbers |= {str(q): mixing.ranks.quantile(q) for q in quantiles}
+        names = ["mcse_mean", "ess_bulk", "ess_tail", "r_hat"]
+        names += ["nested_r_hat"] * (superchains is not None)
+        numbers |= {name: np.where(moving, getattr(mixing, name), np.nan) for name in names}
+    return {name: np.where(finite, number, np.nan) for name, number in numbers.items()}
 
 
 def _sd(pooled: Array, moving: Array) -> Array:
     """Return standard deviations, exactly 0 where nothing moves; of a single draw there is none."""
-    if len(pooled) < 2:
-        return np.full(pooled.shape[1], np.nan)
-    return np.where(moving, pooled.std(0, ddof=1), 0.0)
-
-
-def markov(flat: Array, usable: Array) -> dict[str, Array]:
-    """Return MCSE of the mean, bulk and tail ESS and R-hat, each `M`; nan where not usable.
-
-    Args:
-        flat: draws, `C x N x M`.
-        usable: the entries, `M`, that are finite and vary.
-    """
-    names = ("mcse_mean", "ess_bulk", "ess_tail", "r_hat")
-    numbers = {name: np.full(flat.shape[2], np.nan) for name in names}
-    chosen = flat[:, :, usable]
-    if not chosen.size:
-        return numbers
-    axes = {"chain_axis": 0, "draw_axis": 1}
-    # A quantity that is constant in each chain divides by zero: its R-hat is infinite.
-    with np.errstate(all="ignore"):
-        numbers["mcse_mean"][usable] = array_stats.mcse(chosen, method="mean", **axes)
-        numbers["ess_bulk"][usable] = array_stats.ess(chosen, method="bulk", **axes)
-        numbers["ess_tail"][usable] = array_stats.ess(chosen, method="tail", prob=QUANTILES, **axes)
-        numbers["r_hat"][usable] = array_stats.rhat(chosen, method="rank", **axes)
-    return numbers
+    if pooled.shape[1] < 2:
+        return np.full(len(pooled), np.nan)
+    return np.where(moving, pooled.std(1, ddof=1), 0.0)
 
 
 def listed(numbers: Array, shape: tuple[int, ...]) -> Values:

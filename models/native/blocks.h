@@ -3,6 +3,9 @@
 
 #include "vector.h"
 
+// An index of data; a negative one counts from the end.
+static inline int64_t wrapped(int64_t i, int64_t size) { return i < 0 ? i + size : i; }
+
 static inline int64_t block_rows(int64_t count, int64_t first) {
   return count - first < W ? count - first : W;
 }

@@ -12,11 +12,12 @@ from torch.fx import GraphModule
 
 from models.native.handle import DensityHandle
 from models.native.partition import partition
-from models.native.source import HEADERS, Function, generate
+from models.native.source import HEADERS, Function, Source, generate
 from models.native.values import Known
-from models.toolchain import build, load
+from models.toolchain import build, is_built, load
 
-_INCLUDES = tuple(HEADERS / name for name in ("blocks.h", "vector.h"))
+#: The headers of generated code.
+INCLUDES = tuple(HEADERS / name for name in ("blocks.h", "vector.h"))
 
 
 class _Struct(ctypes.Structure):
@@ -68,7 +69,7 @@ class NativeProgram:
         self.statements = source.statements
         self.text = source.text
         self.dim, self.width, self.dtype = dim, width, dtype
-        self._recipes = list(zip(source.arrays, source.owners, strict=True))
+        self._source = source
         self._prologues = [density.prologue, density.prologue, reported.prologue]
         self._library: ctypes.CDLL | None = None
         self._lock = threading.Lock()
@@ -78,6 +79,15 @@ class NativeProgram:
         """Whether the code is compiled and loaded."""
         return self._library is not None
 
+    def ready(self, cache_dir: Path) -> bool:
+        """Return whether `build` would find its work done.
+
+        Raises:
+            ToolchainError: there is no compiler.
+        """
+        name, includes = "density", INCLUDES
+        return self.built or is_built(self.text, name=name, includes=includes, cache_dir=cache_dir)
+
     def build(self, cache_dir: Path) -> None:
         """Compile, or find what was compiled before.
 
@@ -86,16 +96,18 @@ class NativeProgram:
         """
         with self._lock:
             if self._library is None:
-                path = build(self.text, name="density", includes=_INCLUDES, cache_dir=cache_dir)
+                path = build(self.text, name="density", includes=INCLUDES, cache_dir=cache_dir)
                 self._library = load(path)
 
     def bind(self, arguments: Sequence[Tensor]) -> "NativeDensity":
-        """Return the density of one data set."""
+        """Return the density of one data set.
+
+        Raises:
+            IndexError: an index of the data is out of range.
+        """
         assert self._library is not None
         results = [prologue(*arguments) for prologue in self._prologues]
-        named = [{f"data_{i}": tensor for i, tensor in enumerate(r)} for r in results]
-        arrays = [_array(known, named[owner]) for known, owner in self._recipes]
-        return NativeDensity(self, self._library, arrays)
+        return NativeDensity(self, self._library, bound(self._source, results))
 
 
 class NativeDensity:
@@ -161,6 +173,24 @@ def _address(library: ctypes.CDLL, name: str) -> int:
     return address
 
 
+def bound(source: Source, results: Sequence[Sequence[Tensor]]) -> list[Tensor]:
+    """Return the arrays that code reads, from what the prologue of each function returns.
+
+    Raises:
+        IndexError: an index of the data is out of range: the code would read whatever lies there.
+    """
+    named = [{f"data_{i}": tensor for i, tensor in enumerate(r)} for r in results]
+    arrays = [
+        _array(known, named[owner])
+        for known, owner in zip(source.arrays, source.owners, strict=True)
+    ]
+    for index in source.indices:
+        array = arrays[index.array]
+        if array.numel() and not -index.size <= int(array.min()) <= int(array.max()) < index.size:
+            raise IndexError(f"an index is out of range of {index.size}")
+    return arrays
+
+
 def _array(known: Known, results: dict[str, Tensor]) -> Tensor:
     """Return an array laid out as the code expects it."""
     if known.recipe is None:
@@ -168,7 +198,11 @@ def _array(known: Known, results: dict[str, Tensor]) -> Tensor:
     tensor = known.recipe.make(results)
     if tensor.stride() == known.strides:
         return tensor
-    return torch.empty_strided(known.shape, known.strides, dtype=tensor.dtype).copy_(tensor)
+    laid = torch.empty_strided(known.shape, known.strides, dtype=tensor.dtype)
+    # What is expanded is written once.
+    once = tuple(slice(0, 1) if s == 0 else slice(None) for s in known.strides)
+    laid[once].copy_(tensor[once])
+    return laid
 
 
 def _last_output(module: GraphModule) -> GraphModule:

@@ -1,30 +1,39 @@
 """Which statements share a loop, and in which order the loops run.
 
-A statement joins the loop of an operand's producer when it runs over the same places and reads
-there what the producer has just made: the number stays in a register. Otherwise it comes at a
-later level. Statements of one level and one domain make one loop.
+A statement joins the loop of an operand's maker when it reads in each turn what the maker has just
+made in that turn: the number stays in a register. Otherwise it comes at a later level. Statements
+of one level and equal loops make one loop, in the order in which they were lowered.
+
+Why nothing is read before it is written. A level is at least that of every writer of every array
+that is read, and one more where the read is not of the same turn (`_after`). Within a loop, the
+order of lowering puts a maker before its readers. A statement that is moved to a later level
+(`_sink`) never passes a reader: it comes to no level above the lowest that its readers allow, by
+the same rule; and its own operands were made at or before its old level. A buffer has all its
+writes before any read, because a rule ends its writes before it returns the array; writes that
+must follow each other say so (`Store.after`).
 """
 
 from collections import defaultdict
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from models.native.statements import (
-    Access,
-    Contract,
-    Fold,
-    Point,
-    Spread,
-    Statement,
-    Store,
-)
-from models.native.values import Producer, Shape, contiguous
+from models.native.frames import Spot, frame_of, spot
+from models.native.statements import Access, Contract, Fold, Point, Spread, Statement, Store
+from models.native.values import Producer, Shape
+
+#: Makers by what they make.
+Makers = dict[Producer, list[Statement]]
+Levels = dict[Statement, int]
+#: Statements whose operands are read once per place.
+PLAIN = (Point, Fold, Store, Spread)
 
 
 @dataclass
 class Loop:
-    """Statements that run over the same places, in order."""
+    """Statements that share turns, in order."""
 
-    domain: Shape
+    #: Of the loop's dimensions.
+    sizes: Shape
     statements: list[Statement] = field(default_factory=list)
 
 
@@ -34,6 +43,7 @@ class Schedule:
 
     loops: list[Loop]
     stored: list[Producer]
+    makers: Makers
 
 
 def needed(statements: list[Statement], outputs: list[Producer]) -> list[Statement]:
@@ -42,95 +52,81 @@ def needed(statements: list[Statement], outputs: list[Producer]) -> list[Stateme
     for statement in reversed(statements):
         if statement.out in wanted:
             kept.append(statement)
-            wanted.update(read.producer for read in sources(statement))
+            wanted.update(producer for producer, _ in lane_reads(statement))
     return kept[::-1]
 
 
-@dataclass(frozen=True)
-class Use:
-    """A read of what another statement makes."""
+def lane_reads(statement: Statement) -> Iterator[tuple[Producer, Access]]:
+    """Yield what a statement reads of other statements' results."""
+    for read in statement.reads:
+        if isinstance(read, Access) and isinstance(read.source, Producer):
+            yield read.source, read
 
-    producer: Producer
-    access: Access
 
-
-def sources(statement: Statement) -> list[Use]:
-    """Return the reads of a statement that are of other statements' results."""
-    reads = [read for read in statement.reads if isinstance(read, Access)]
-    return [Use(r.source, r) for r in reads if isinstance(r.source, Producer)]
+def found(producer: Producer, read: Access, reader: Statement, makers: Makers) -> Spot | None:
+    """Return where a read finds its number in the turn that makes it; None where it does not."""
+    made_by = makers.get(producer, [])
+    if len(made_by) != 1 or not isinstance(reader, PLAIN):
+        return None
+    return spot(read, reader.domain, made_by[0])
 
 
 def schedule(statements: list[Statement], outputs: list[Producer]) -> Schedule:
     """Order statements into loops."""
-    writers: defaultdict[Producer, list[Statement]] = defaultdict(list)
-    level: dict[Statement, int] = {}
+    makers: Makers = defaultdict(list)
+    level: Levels = {}
     for statement in statements:
-        level[statement] = max(
-            [0]
-            + [_after(read, statement, writers, level) for read in sources(statement)]
-            + [level[s] + 1 for s in getattr(statement, "after", ())]
-        )
-        writers[statement.out].append(statement)
-    _sink(statements, writers, level)
+        after = [level[s] + 1 for s in statement.after] if isinstance(statement, Store) else []
+        reads = [_after(*read, statement, makers, level) for read in lane_reads(statement)]
+        level[statement] = max([0, *after, *reads])
+        makers[statement.out].append(statement)
+    _sink(statements, makers, level)
     loops: dict[tuple[int, Shape], Loop] = {}
     stored = set(outputs)
     for statement in statements:
-        key = (level[statement], statement.domain)
-        loops.setdefault(key, Loop(statement.domain)).statements.append(statement)
-        if not isinstance(statement, Point | Contract):
+        sizes = frame_of(statement.domain).sizes
+        loop = loops.setdefault((level[statement], sizes), Loop(sizes))
+        loop.statements.append(statement)
+        if not isinstance(statement, Point | Contract | Fold):
             stored.add(statement.out)
-        for read in sources(statement):
-            if not in_register(read, statement, writers) or (
-                level[writers[read.producer][0]] != level[statement]
-            ):
-                stored.add(read.producer)
+        for producer, read in lane_reads(statement):
+            if not _together(producer, read, statement, makers, level):
+                stored.add(producer)
     order = sorted(loops, key=lambda key: (key[0], len(key[1]), key[1]))
-    made = [p for p in writers if p in stored]
-    return Schedule([loops[key] for key in order], made)
+    made = [p for p in makers if p in stored]
+    return Schedule([loops[key] for key in order], made, makers)
 
 
-def _sink(
-    statements: list[Statement],
-    writers: dict[Producer, list[Statement]],
-    level: dict[Statement, int],
-) -> None:
-    """Move what is computed too early into the loop that uses it, so that it stays in a register."""
-    readers: defaultdict[Producer, list[tuple[Use, Statement]]] = defaultdict(list)
-    for statement in statements:
-        for read in sources(statement):
-            readers[read.producer].append((read, statement))
-    for statement in reversed(statements):
-        uses = readers[statement.out]
-        if not isinstance(statement, Point | Contract) or not uses:
-            continue
-        joined = [level[user] for read, user in uses if in_register(read, user, writers)]
-        latest = min(level[user] - (not in_register(read, user, writers)) for read, user in uses)
-        if joined and latest == min(joined):
-            level[statement] = max(level[statement], latest)
+def _together(
+    producer: Producer, read: Access, reader: Statement, makers: Makers, level: Levels
+) -> bool:
+    """Return whether a read is of the same turn of the same loop."""
+    if found(producer, read, reader, makers) is None:
+        return False
+    return level[makers[producer][0]] == level[reader]
 
 
 def _after(
-    read: Use,
-    statement: Statement,
-    writers: dict[Producer, list[Statement]],
-    level: dict[Statement, int],
+    producer: Producer, read: Access, reader: Statement, makers: Makers, level: Levels
 ) -> int:
-    made_by = writers.get(read.producer, [])
-    if not made_by:
-        return 0
-    step = 0 if in_register(read, statement, writers) else 1
-    return max(level[w] for w in made_by) + step
+    """Return the first level at which a read finds everything written."""
+    step = 0 if found(producer, read, reader, makers) else 1
+    return max((level[maker] + step for maker in makers.get(producer, [])), default=0)
 
 
-def in_register(read: Use, statement: Statement, writers: dict[Producer, list[Statement]]) -> bool:
-    """Return whether a read finds its number in the loop that makes it."""
-    made_by = writers.get(read.producer, [])
-    return (
-        isinstance(statement, Point | Fold | Store | Spread)
-        and len(made_by) == 1
-        and isinstance(made_by[0], Point | Contract)
-        and made_by[0].domain == statement.domain
-        and not read.access.offset
-        and not read.access.tables
-        and read.access.strides == contiguous(statement.domain)
-    )
+def _sink(statements: list[Statement], makers: Makers, level: Levels) -> None:
+    """Move what is computed too early into the loop that uses it: it stays in a register."""
+    readers: defaultdict[Producer, list[tuple[Access, Statement]]] = defaultdict(list)
+    for statement in statements:
+        for producer, read in lane_reads(statement):
+            readers[producer].append((read, statement))
+    for statement in reversed(statements):
+        if not isinstance(statement, Point | Contract | Fold) or not readers[statement.out]:
+            continue
+        uses = [
+            (level[reader], found(statement.out, read, reader, makers) is not None)
+            for read, reader in readers[statement.out]
+        ]
+        latest = min(at - (not joined) for at, joined in uses)
+        if (latest, True) in uses:
+            level[statement] = max(level[statement], latest)

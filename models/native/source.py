@@ -1,30 +1,30 @@
-"""The C++ text of a model's density: functions of a block of chains, and the struct that names them.
+"""The C++ text of a model's density: functions of a block of chains.
 
 The text depends on the graph and on the shapes and dtypes of the data, never on their numbers, so
 one compiled artefact serves every data set of the same shapes.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from torch import Tensor
 from torch.fx import GraphModule
 
-from models.native.emit import Emitter, vector
-from models.native.lowering import Lowering
+from models.native.emit import body
 from models.native.schedule import Schedule, needed, schedule
-from models.native.statements import Access
+from models.native.statements import Access, Statement, Store, Table
+from models.native.texts import vector
 from models.native.values import Known, Producer, whole
+from models.native.walk import Lowered, lower
 
 HEADERS = Path(__file__).parent
 _SCALARS = {
     torch.float64: "double",
     torch.float32: "float",
     torch.int64: "int64_t",
-    torch.bool: "bool",
     torch.int32: "int32_t",
+    torch.bool: "bool",
 }
 _ALIGN = 64
 
@@ -40,6 +40,14 @@ class Function:
 
 
 @dataclass(frozen=True)
+class Index:
+    """Indices that an array holds: in bounds if from `-size` on and below `size`."""
+
+    array: int
+    size: int
+
+
+@dataclass(frozen=True)
 class Source:
     """A translation unit, and the arrays that its functions read, in order."""
 
@@ -47,18 +55,26 @@ class Source:
     arrays: tuple[Known, ...]
     #: By array, the number of the function that it is for.
     owners: tuple[int, ...]
+    #: What the arrays must be checked for: compiled code does not look.
+    indices: tuple[Index, ...]
     #: Steps in all: what compile time and the cost of a call grow with.
     statements: int
 
 
-def generate(functions: Sequence[Function], dim: int, width: int, dtype: torch.dtype) -> Source:
-    """Lower functions of `z`: `D` to C++.
+@dataclass(frozen=True)
+class _Part:
+    """One function's text, the bytes of scratch that it needs, and what it was made from."""
+
+    text: str
+    scratch: int
+    statements: list[Statement]
+
+
+def functions(graphs: Sequence[Function], dtype: torch.dtype) -> Source:
+    """Lower functions of `z`: `D` to C++: `name(arrays, position, output0, ..., scratch)`.
 
     Args:
-        functions: `both` (log density and gradient), `force` (gradient) and `values` (everything
-            that is reported, one after another).
-        dim: `D`.
-        width: how many numbers `values` returns.
+        graphs: cut by `partition`.
         dtype: of the run, float64 or float32.
 
     Raises:
@@ -66,100 +82,116 @@ def generate(functions: Sequence[Function], dim: int, width: int, dtype: torch.d
     """
     knowns: list[Known] = []
     owners: list[int] = []
-    texts, scratch, count = [], 0, 0
-    for index, function in enumerate(functions):
-        text, size, steps = _function(function, dtype, knowns)
-        owners += [index] * (len(knowns) - len(owners))
-        texts.append(text)
-        scratch, count = max(scratch, size), count + steps
-    real = _SCALARS[dtype]
+    parts = []
+    for number, function in enumerate(graphs):
+        parts.append(_part(function, dtype, knowns))
+        owners += [number] * (len(knowns) - len(owners))
+    steps = [s for part in parts for s in part.statements]
+    scratch = max([_ALIGN, *(part.scratch for part in parts)])
     lines = [
-        f"#define CREDENCE_REAL {real}",
+        f"#define CREDENCE_REAL {_SCALARS[dtype]}",
         '#include "blocks.h"',
-        "static inline int64_t wrapped(int64_t i, int64_t size) { return i < 0 ? i + size : i; }",
-        *texts,
-        _exports(dim, width, max(scratch, _ALIGN)),
-    ]
-    return Source("\n".join(lines) + "\n", tuple(knowns), tuple(owners), count)
-
-
-def _function(function: Function, dtype: torch.dtype, knowns: list[Known]) -> tuple[str, int, int]:
-    low = Lowering(function.graph, dtype, knowns, f"{function.name}_")
-    outs = []
-    for index, (value, kind) in enumerate(zip(low.outputs, function.kinds, strict=True)):
-        kind = "real" if kind == "double" and dtype == torch.float64 else kind
-        shape = getattr(value, "shape", ())
-        out = Producer(f"out{index}", tuple(shape), kind)
-        low.store(out, whole(out), value)
-        outs.append(out)
-    steps = needed(low.statements, outs)
-    plan = schedule(steps, outs)
-    places, size = _places(plan, outs, dtype)
-    places[low.input] = "z"
-    used = sorted(
-        {
-            r.source.index
-            for s in steps
-            for r in s.reads
-            if isinstance(r, Access) and isinstance(r.source, Known)
-        }
-        | {
-            t.known.index
-            for s in steps
-            for r in [*s.reads, getattr(s, "target", None)]
-            if isinstance(r, Access)
-            for t in r.tables
-        }
-    )
-    tensors = {k.index: k.tensor for k in knowns}
-    arguments = "".join(f", void* output{i}" for i in range(len(outs)))
-    lines = [
-        f'extern "C" void {function.name}(const void* const* arrays, const void* position'
-        f"{arguments}, void* scratch) {{",
-        "const R* __restrict z = (const R*)position;",
-        "char* __restrict memory = (char*)scratch;",
-        *(
-            f"{vector(out)}* __restrict p_out{i} = ({vector(out)}*)output{i};"
-            for i, out in enumerate(outs)
-        ),
-        *(
-            f"const {_scalar(tensors[i])}* __restrict a{i} = (const {_scalar(tensors[i])}*)arrays[{i}];"
-            for i in used
-        ),
-        *(
-            f"{vector(p)}* p_{p.name} = ({vector(p)}*)(memory + {offset});"
-            for p, offset in _offsets(plan, outs, dtype)
-        ),
-        *Emitter(plan, places, _SCALARS[dtype]).text(),
+        *(part.text for part in parts),
+        'extern "C" {',
+        "int64_t credence_lanes() { return W; }",
+        f"int64_t credence_scratch() {{ return {scratch}; }}",
         "}",
     ]
-    return "\n".join(lines), size, len(steps)
+    indices = dict.fromkeys(Index(t.known.index, t.size) for s in steps for t in _tables(s))
+    return Source("\n".join(lines) + "\n", tuple(knowns), tuple(owners), tuple(indices), len(steps))
 
 
-def _scalar(tensor: Tensor) -> str:
-    return _SCALARS[tensor.dtype]
+def generate(graphs: Sequence[Function], dim: int, width: int, dtype: torch.dtype) -> Source:
+    """Lower a density's functions, and add those that go through rows of points.
+
+    Args:
+        graphs: `both` (log density and gradient), `force` (gradient) and `values` (everything
+            that is reported, one after another).
+        dim: `D`.
+        width: how many numbers `values` returns.
+        dtype: of the run.
+
+    Raises:
+        UnsupportedError: an operation has no rule.
+    """
+    source = functions(graphs, dtype)
+    text = source.text + _rows(dim, width)
+    return Source(text, source.arrays, source.owners, source.indices, source.statements)
+
+
+def _part(function: Function, dtype: torch.dtype, knowns: list[Known]) -> _Part:
+    lowered = lower(function.graph, dtype, knowns, f"{function.name}_")
+    outs = _outputs(lowered, function.kinds, dtype)
+    steps = needed(lowered.statements, outs)
+    plan = schedule(steps, outs)
+    offsets, scratch = _offsets(plan, outs, dtype)
+    places = {p: f"p_{p.name}" for p in (*outs, *offsets)}
+    places[lowered.input] = "z"
+    used = sorted({known.index for step in steps for known in _arrays(step)})
+    lines = [
+        *_opening(function.name, outs),
+        *(_array(knowns[index]) for index in used),
+        *(
+            f"{vector(p)}* p_{p.name} = ({vector(p)}*)(memory + {offset});"
+            for p, offset in offsets.items()
+        ),
+        *body(plan, places),
+        "}",
+    ]
+    return _Part("\n".join(lines), scratch, steps)
+
+
+def _outputs(lowered: Lowered, kinds: Sequence[str], dtype: torch.dtype) -> list[Producer]:
+    """Add the writes of a function's results to where its caller wants them."""
+    outs = []
+    for number, (value, kind) in enumerate(zip(lowered.outputs, kinds, strict=True)):
+        kind = "real" if kind == "double" and dtype == torch.float64 else kind
+        out = Producer(f"out{number}", tuple(getattr(value, "shape", ())), kind)
+        lowered.low.store(whole(out), value)
+        outs.append(out)
+    return outs
+
+
+def _opening(name: str, outs: Sequence[Producer]) -> Iterator[str]:
+    outputs = "".join(f", void* output{n}" for n in range(len(outs)))
+    yield f'extern "C" void {name}(const void* const* arrays, const void* position'
+    yield f"{outputs}, void* scratch) {{"
+    yield "const R* __restrict z = (const R*)position;"
+    yield "char* __restrict memory = (char*)scratch;"
+    for number, out in enumerate(outs):
+        yield f"{vector(out)}* __restrict p_{out.name} = ({vector(out)}*)output{number};"
+
+
+def _array(known: Known) -> str:
+    scalar, name = _SCALARS[known.tensor.dtype], f"a{known.index}"
+    return f"const {scalar}* __restrict {name} = (const {scalar}*)arrays[{known.index}];"
+
+
+def _tables(statement: Statement) -> Iterator[Table]:
+    targets = [statement.target] if isinstance(statement, Store) else []
+    for access in [*statement.reads, *targets]:
+        if isinstance(access, Access):
+            yield from access.tables
+
+
+def _arrays(statement: Statement) -> Iterator[Known]:
+    for read in statement.reads:
+        if isinstance(read, Access) and isinstance(read.source, Known):
+            yield read.source
+    for table in _tables(statement):
+        yield table.known
 
 
 def _offsets(
-    plan: Schedule, outs: list[Producer], dtype: torch.dtype
-) -> list[tuple[Producer, int]]:
-    result, offset = [], 0
+    plan: Schedule, outs: Sequence[Producer], dtype: torch.dtype
+) -> tuple[dict[Producer, int], int]:
+    """Return where in scratch each producer lies, and the bytes of all."""
+    offsets, end = {}, 0
     for producer in plan.stored:
         if producer not in outs:
-            result.append((producer, offset))
-            offset += producer.size * _bytes(producer, dtype)
-    return result
-
-
-def _places(
-    plan: Schedule, outs: list[Producer], dtype: torch.dtype
-) -> tuple[dict[Producer, str], int]:
-    places = {out: f"p_{out.name}" for out in outs}
-    end = 0
-    for producer, offset in _offsets(plan, outs, dtype):
-        places[producer] = f"p_{producer.name}"
-        end = offset + producer.size * _bytes(producer, dtype)
-    return places, end
+            offsets[producer] = end
+            end += producer.size * _bytes(producer, dtype)
+    return offsets, end
 
 
 def _bytes(producer: Producer, dtype: torch.dtype) -> int:
@@ -168,13 +200,11 @@ def _bytes(producer: Producer, dtype: torch.dtype) -> int:
     return 2 * _ALIGN if kind == "double" and dtype == torch.float32 else _ALIGN
 
 
-def _exports(dim: int, width: int, scratch: int) -> str:
+def _rows(dim: int, width: int) -> str:
     more = (2 * dim + width + 2) * _ALIGN
     return f"""extern "C" {{
-int64_t credence_lanes() {{ return W; }}
-int64_t credence_scratch() {{ return {scratch}; }}
 // Of the two functions below.
-int64_t credence_row_scratch() {{ return {scratch + more}; }}
+int64_t credence_row_scratch() {{ return credence_scratch() + {more}; }}
 int64_t credence_width() {{ return {width}; }}
 void credence_evaluate(const void* const* arrays, int64_t count, const void* z, void* log_density,
                        void* gradient, void* scratch) {{
@@ -185,4 +215,5 @@ void credence_values(const void* const* arrays, int64_t count, const void* z, vo
                      void* scratch) {{
   map_rows(values, arrays, {dim}, {width}, count, (const real*)z, (real*)out, (char*)scratch);
 }}
-}}"""
+}}
+"""

@@ -50,8 +50,9 @@ class Point(Statement):
     wants: list[str] = field(default_factory=list)
     #: `real` or `double`: what `V` is.
     compute: str = "real"
-    #: The condition that holds for places, such as a triangle's; C++ text in `{0}`, `{1}`, ...
-    where: str | None = None
+    #: The condition that holds for places, such as a triangle's, as C++ text from the names of the
+    #: places' indices; elsewhere there are zeros.
+    where: Callable[[list[str]], str] | None = None
 
 
 @dataclass(eq=False)

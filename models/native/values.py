@@ -6,7 +6,7 @@ Strides count numbers, whatever their size in bytes.
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -110,59 +110,3 @@ def contiguous(shape: Sequence[int]) -> Shape:
 def whole(producer: Producer) -> Value:
     """Return the view that shows all of a producer in its own shape."""
     return Value(producer, producer.shape, contiguous(producer.shape))
-
-
-def is_whole(value: Value) -> bool:
-    """Return whether a view shows every number of its producer once and in order."""
-    if value.offset or value.size != value.producer.size:
-        return False
-    pairs = [(n, s) for n, s in zip(value.shape, value.strides, strict=True) if n != 1]
-    step = 1
-    for size, stride in reversed(pairs):
-        if stride != step:
-            return False
-        step *= size
-    return True
-
-
-def reshape(value: Value, shape: Shape) -> Value | None:
-    """Return the view in another shape; None where its numbers do not lie in such an order."""
-    if is_whole(value):
-        return replace(value, shape=shape, strides=contiguous(shape))
-    if min(value.strides, default=0) < 0:
-        return None
-    meta = torch.empty_strided(value.shape, value.strides, device="meta")
-    try:
-        strides = meta.view(shape).stride()
-    except RuntimeError:
-        return None
-    return replace(value, shape=shape, strides=tuple(strides))
-
-
-def expand(value: Value, shape: Shape) -> Value:
-    """Return the view broadcast to a shape (`-1` keeps a size)."""
-    lead = len(shape) - len(value.shape)
-    sizes = (1,) * lead + value.shape
-    strides = (0,) * lead + value.strides
-    target = tuple(s if n == -1 else n for n, s in zip(shape, sizes, strict=True))
-    steps = tuple(
-        0 if size == 1 and want != 1 else stride
-        for want, size, stride in zip(target, sizes, strides, strict=True)
-    )
-    return replace(value, shape=target, strides=steps)
-
-
-def restride(value: Value, shape: Shape, strides: Shape, shift: int = 0) -> Value:
-    """Return another view on the same producer."""
-    return replace(value, shape=shape, strides=strides, offset=value.offset + shift)
-
-
-def aligned(strides: Sequence[int], shape: Shape, domain: Shape) -> Shape:
-    """Return strides over a loop's domain for an operand of `shape`, broadcast from the right.
-
-    `domain` keeps every dimension, those of size 1 included.
-    """
-    lead = len(domain) - len(shape)
-    return (0,) * lead + tuple(
-        0 if size == 1 else stride for size, stride in zip(shape, strides, strict=True)
-    )

@@ -125,8 +125,9 @@ template <class V> static inline V vfmod(V x, V y) {
 // NaN in either operand is the answer, as in torch.
 template <class V> static inline V vmax(V x, V y) { return ((x > y) | (x != x)) ? x : y; }
 template <class V> static inline V vmin(V x, V y) { return ((x < y) | (x != x)) ? x : y; }
+// Of NaN it is 0, as in torch.
 template <class V> static inline V vsign(V x) {
-  return indicator<V>(x > 0) - indicator<V>(x < 0) + (x != x ? x : splat<V>(0));
+  return indicator<V>(x > 0) - indicator<V>(x < 0);
 }
 template <class V> static inline V vsigmoid(V x) {
   const V e = vexp(-vabs(x));
@@ -135,6 +136,9 @@ template <class V> static inline V vsigmoid(V x) {
 }
 template <class V> static inline V vsoftplus(V x) {
   return vmax(x, splat<V>(0)) + vlog1p(vexp(-vabs(x)));
+}
+template <class V> static inline V vlogsigmoid(V x) {
+  return vmin(x, splat<V>(0)) - vlog1p(vexp(-vabs(x)));
 }
 template <class V> static inline V vlogaddexp(V x, V y) {
   const V top = vmax(x, y), gap = vabs(x - y);
@@ -146,11 +150,15 @@ template <class V> static inline V vxlogy(V x, V y) {
 }
 
 // log Gamma and its derivative for positive numbers: eight steps up, then Stirling's series
-// (Abramowitz and Stegun 6.1.41, 6.3.18). Anything else goes lane by lane.
-template <class V> static inline bool all_between(V x, double low, double high) {
-  bool inside = true;
-  for (int lane = 0; lane < W; ++lane) inside &= (x[lane] > low) & (x[lane] < high);
-  return inside;
+// (Abramowitz and Stegun 6.1.41, 6.3.18). Any other number is done alone, so that a lane's result
+// does not depend on its neighbours.
+template <class V, class Series, class Alone>
+static inline V by_series(V x, Series series, Alone alone) {
+  const auto inside = (x > (Scalar<V>)1e-30) & (x < (Scalar<V>)1e15);
+  V result = cast<V>(series(cast<F>(inside ? x : splat<V>(1))));
+  for (int lane = 0; lane < W; ++lane)
+    if (!inside[lane]) result[lane] = (Scalar<V>)alone(x[lane]);
+  return result;
 }
 static inline double scalar_lgamma(double x) {
   int sign;
@@ -192,12 +200,10 @@ static inline F stirling_digamma(F x) {
   return vlog(y) - 0.5 / y - series - sum;
 }
 template <class V> static inline V vlgamma(V x) {
-  if (all_between(x, 1e-30, 1e15)) return cast<V>(stirling_lgamma(cast<F>(x)));
-  return lanes(x, [](auto each) { return (Scalar<V>)scalar_lgamma(each); });
+  return by_series(x, stirling_lgamma, scalar_lgamma);
 }
 template <class V> static inline V vdigamma(V x) {
-  if (all_between(x, 1e-30, 1e15)) return cast<V>(stirling_digamma(cast<F>(x)));
-  return lanes(x, [](auto each) { return (Scalar<V>)scalar_digamma(each); });
+  return by_series(x, stirling_digamma, scalar_digamma);
 }
 
 // exp(x^2) erfc(x): by its continued fraction's series far out (Abramowitz and Stegun 7.1.23).

@@ -32,7 +32,7 @@ def log_density(
     Raises:
         ModelError: the model, the data or the point cannot be used.
     """
-    density = compile_model(definition, data, tier="interpreted")
+    density = compile_model(definition, data)
     if "at" in where:
         z = _point(density, where["at"])
         target = Target.JOINT

@@ -20,7 +20,7 @@ from workers.store.errors import DatasetNotFoundError
 #: Characters of an Idempotency-Key.
 KEY_LENGTH = 256
 #: Engines of the contract that have no module yet.
-PLANNED = ("laplace", "pathfinder", "chees", "auto")
+PLANNED = ("laplace", "pathfinder")
 
 
 def submit(deps: Deps, owner: str, posted: Any, key: str | None) -> tuple[Job, bool]:
@@ -95,8 +95,6 @@ def _definition(deps: Deps, owner: str, body: JobRequest) -> dict[str, Any]:
 
 
 def _refuse_unavailable(body: JobRequest) -> None:
-    if body.tier == "compiled":
-        raise UnavailableError("tier", "the compiled tier is not available yet; write 'auto'")
     if body.resources.gpus > 0:
         raise UnavailableError("resources.gpus", "GPUs are not available yet; write 0")
     if body.resources.workers > 1:

@@ -1,117 +1,112 @@
-"""`make bench`: our gradient and our NUTS beside Pyro's, in one process, one thread, one run.
+"""`make bench`: our sampler beside its peers, each in fresh processes of its own environment.
+
+    python -m tests.benchmarks [rows ...] [--peers stanli,nutpie] [--repeats 5]
+    python -m tests.benchmarks --agree
 
 Run it with nothing else on the machine. Prints a table and writes `build/bench.json`.
 """
 
+import argparse
 import json
+import os
 import platform
-import statistics
 import sys
-import time
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
-import torch
+from tests.benchmarks.agreement import distances, report
+from tests.benchmarks.basket import ROWS
+from tests.benchmarks.measure import measure, summarise
+from tests.benchmarks.measured import Measured
+from tests.benchmarks.peers.registry import OURS, PEERS, ROOT, Peer
+from tests.benchmarks.table import notes, table
 
-from models.compile import compile_model
-from models.data import load_data
-from models.definition import parse_definition
-from models.traced import TracedDensity
-from tests.acceptance.posteriors import data, definition
-from tests.benchmarks import peers
-from workers.draws import MemorySink
-from workers.engines import build_engine
-from workers.engines.nuts import NutsOptions
-from workers.runner import run
-
-MODELS = ("eight_schools", "kidiq", "nes2000")
-CHAINS, WARMUP, DRAWS, SEED = 4, 1000, 1000, 20_261_123
-PYRO_WARMUP, PYRO_DRAWS = 200, 200
-REPEATS, GRADIENTS = 3, 300
+REPEATS = 5
 
 
-class NeverStop:
-    """Lets every run go to its end."""
-
-    def stop(self) -> None:
-        """Return None: go on."""
-
-
-@dataclass(frozen=True)
-class Row:
-    """One model: medians over the repeats."""
-
-    model: str
-    dimension: int
-    #: Seconds from definition and data to the first gradient.
-    cold_seconds: float
-    #: Microseconds per gradient of a batch of 4 chains; of one chain of Pyro's.
-    gradient_us: float
-    pyro_gradient_us: float
-    #: Seconds of warmup and draws, and smallest bulk ESS per second.
-    seconds: float
-    ess_per_second: float
-    pyro_ess_per_second: float
-
-
-def main() -> None:
-    """Measure the models named on the command line, or all, and print the table."""
-    torch.set_num_threads(1)
-    rows = [measure(name) for name in sys.argv[1:] or MODELS]
-    print("| model | D | cold s | us / gradient x 4 | Pyro, x 1 | s | ESS/s | Pyro's | ratio |")
-    print("|---|---:|---:|---:|---:|---:|---:|---:|---:|")
+def main() -> int:
+    """Do what the command line says; 1 where samplers disagree."""
+    arguments = _arguments()
+    rows = arguments.rows or list(ROWS)
+    samplers = _samplers(arguments.peers)
+    settings = json.loads(arguments.ours)
+    if arguments.agree:
+        return _agree(rows, samplers, settings)
+    results = []
     for row in rows:
-        ratio = row.ess_per_second / row.pyro_ess_per_second
-        print(
-            f"| {row.model} | {row.dimension} | {row.cold_seconds:.2f} | {row.gradient_us:.0f} "
-            f"| {row.pyro_gradient_us:.0f} | {row.seconds:.1f} | {row.ess_per_second:.0f} "
-            f"| {row.pyro_ess_per_second:.1f} | {ratio:.0f} |"
-        )
-    target = Path("build") / "bench.json"
+        for peer in samplers:
+            results.append(measure(ROWS[row], peer, arguments.repeats, settings))
+            print(f"{row}, {peer.name}: {_progress(results[-1])}", file=sys.stderr)
+    _write(results, settings)
+    print(table(results), "", *_notes(results, arguments.repeats), "", sep="\n")
+    print(", ".join(f"{name} {number}" for name, number in _versions(results).items()))
+    return 0
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.add_argument("rows", nargs="*", metavar="row", help=f"of {', '.join(ROWS)}; or all")
+    parser.add_argument("--peers", default=",".join((OURS.name, *PEERS)), help="%(default)s")
+    parser.add_argument("--repeats", type=int, default=REPEATS, help="at the most; %(default)s")
+    parser.add_argument("--ours", default="{}", help="our settings, JSON: engine, precision, ...")
+    parser.add_argument("--agree", action="store_true", help="compare means instead of times")
+    arguments = parser.parse_args()
+    if unknown := [row for row in arguments.rows if row not in ROWS]:
+        parser.error(f"no row {unknown[0]}; there are {', '.join(ROWS)}")
+    if unknown := [name for name in arguments.peers.split(",") if name not in _known()]:
+        parser.error(f"no sampler {unknown[0]}; there are {', '.join(_known())}")
+    return arguments
+
+
+def _known() -> dict[str, Peer]:
+    return {OURS.name: OURS, **PEERS}
+
+
+def _samplers(names: str) -> list[Peer]:
+    return [_known()[name] for name in names.split(",")]
+
+
+def _agree(rows: Sequence[str], samplers: Sequence[Peer], settings: dict[str, Any]) -> int:
+    found = []
+    for row in rows:
+        heard = {peer.name: summarise(ROWS[row], peer, settings) for peer in samplers}
+        for name, said in heard.items():
+            if said.failure:
+                print(f"{row}, {name}: {said.failure}", file=sys.stderr)
+        found += distances(ROWS[row], heard)
+        print(f"{row}: compared", file=sys.stderr)
+    print(report(found))
+    return 0 if all(distance.agrees for distance in found) else 1
+
+
+def _progress(m: Measured) -> str:
+    return m.failure or f"cold {m.cold or 0:.1f} s, goal {m.goal or 0:.2f} s"
+
+
+def _versions(results: Sequence[Measured]) -> dict[str, str]:
+    found = {"python": platform.python_version(), "cores": str(os.cpu_count())}
+    for m in results:
+        found |= m.versions
+    return found
+
+
+def _notes(results: Sequence[Measured], most: int) -> list[str]:
+    return [f"- {note}" for note in notes(results, most)]
+
+
+def _write(results: Sequence[Measured], settings: dict[str, Any]) -> None:
+    target = Path(ROOT) / "build" / "bench.json"
     target.parent.mkdir(exist_ok=True)
-    versions = {"python": platform.python_version(), "torch": torch.__version__}
-    target.write_text(json.dumps({"versions": versions, "rows": [asdict(r) for r in rows]}))
-
-
-def measure(name: str) -> Row:
-    """Measure one model."""
-    start = time.perf_counter()
-    density = compile_model(parse_definition(definition(name)), load_data(data(name)))
-    z = torch.zeros(CHAINS, density.dim, dtype=torch.float64)
-    density.value_and_grad(z)
-    cold = time.perf_counter() - start
-    ours = [our_nuts(density, SEED + i) for i in range(REPEATS)]
-    theirs = [peers.nuts(name, PYRO_WARMUP, PYRO_DRAWS, SEED + i) for i in range(REPEATS)]
-    return Row(
-        model=name,
-        dimension=density.dim,
-        cold_seconds=cold,
-        gradient_us=gradient_seconds(density, z) * 1e6,
-        pyro_gradient_us=peers.gradient_seconds(name, GRADIENTS) * 1e6,
-        seconds=statistics.median(seconds for seconds, _ in ours),
-        ess_per_second=statistics.median(ess / seconds for seconds, ess in ours),
-        pyro_ess_per_second=statistics.median(ess / seconds for seconds, ess in theirs),
-    )
-
-
-def gradient_seconds(density: TracedDensity, z: torch.Tensor) -> float:
-    """Seconds per gradient of a batch, replayed."""
-    start = time.perf_counter()
-    for _ in range(GRADIENTS):
-        density.value_and_grad(z)
-    return (time.perf_counter() - start) / GRADIENTS
-
-
-def our_nuts(density: TracedDensity, seed: int) -> tuple[float, float]:
-    """Seconds and smallest bulk ESS over the parameters of our NUTS."""
-    engine = build_engine(NutsOptions(kind="nuts", chains=CHAINS, warmup=WARMUP, draws=DRAWS))
-    sink = MemorySink()
-    start = time.perf_counter()
-    run(engine, density, seed=seed, sink=sink, control=NeverStop())
-    seconds = time.perf_counter() - start
-    draws = sink.draws()
-    return seconds, peers.smallest_ess({p.name: draws.values(p.name) for p in density.parameters})
+    lines = {
+        "versions": _versions(results),
+        "settings": settings,
+        "rows": [asdict(m) for m in results],
+    }
+    target.write_text(json.dumps(lines, indent=1))
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -14,6 +14,7 @@ PAGES = tuple(
         "README.md",
         "models/README.md",
         "workers/README.md",
+        "workers/engines/README.md",
         "services/README.md",
         "deploy/README.md",
     )

@@ -86,6 +86,30 @@ def test_chains_that_do_not_move_warn() -> None:
     assert "do not move" in message
 
 
+def test_superchains_are_judged_by_nested_r_hat() -> None:
+    """Chains apart within each superchain, alike between them: R-hat is large, nested is not."""
+    alike = normal() + np.array([0.0, 1.0, 0.0, 1.0])[:, None]
+    apart = normal() + np.array([0.0, 0.0, 1.0, 1.0])[:, None]
+    draws = MemoryDraws({"alike": alike, "apart": apart}, {})
+    warnings = diagnose(draws, summarize(draws, superchains=2)).warnings
+    assert {w.code for w in warnings} - {"ess_bulk", "ess_tail"} == {"r_hat"}
+    assert warnings[0].message.startswith("Nested R-hat is above 1.01")
+    assert "in apart:" in warnings[0].message
+    assert "superchains disagree" in warnings[0].message
+    plain = next(w for w in diagnose(draws, summarize(draws)).warnings if w.code == "r_hat")
+    assert plain.message.startswith("R-hat")
+    assert "alike" in plain.message
+
+
+def test_superchains_that_do_not_move_warn() -> None:
+    still = np.repeat(np.array([0.0, 0.0, 1.0, 1.0])[:, None], DRAWS, axis=1)
+    draws = MemoryDraws({"mu": still}, {})
+    warnings = diagnose(draws, summarize(draws, superchains=2)).warnings
+    message = next(w.message for w in warnings if w.code == "r_hat")
+    assert message.startswith("Nested")
+    assert "do not move" in message
+
+
 def test_small_effective_sizes_warn() -> None:
     walk = normal().cumsum(1)
     assert {"ess_bulk", "ess_tail"} <= set(codes(found({"mu": walk})))

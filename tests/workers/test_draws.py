@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from workers.draws import MemorySink
+from workers.draws import MemoryDraws, MemorySink
 
 
 def test_blocks_are_joined_in_order() -> None:
@@ -15,6 +15,16 @@ def test_blocks_are_joined_in_order() -> None:
     assert draws.values("b").shape == (2, 4, 4)
     assert draws.stats("energy").tolist() == [[0, 0, 0, 1]] * 2
     assert draws.stats("tree_depth") is None
+
+
+def test_entries_come_in_order_a_few_at_a_time() -> None:
+    values = np.arange(2 * 3 * 5).reshape(2, 3, 5, 1).astype(float)
+    draws = MemoryDraws({"x": values, "s": values[..., 0, 0]}, {})
+    assert (draws.shape("x"), draws.shape("s")) == ((5, 1), ())
+    groups = list(draws.entries("x", 2))
+    assert [group.shape for group in groups] == [(2, 2, 3), (2, 2, 3), (1, 2, 3)]
+    np.testing.assert_array_equal(np.concatenate(groups), np.moveaxis(values[..., 0], 2, 0))
+    assert [group.shape for group in draws.entries("s", 4)] == [(1, 2, 3)]
 
 
 def test_nothing_written_is_no_chains() -> None:

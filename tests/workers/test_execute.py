@@ -10,6 +10,7 @@ from models.cache import Cache
 from models.density import Note
 from tests.workers.dispatch.house import House
 from workers.execute import execute, with_notes
+from workers.plan import Plan
 from workers.results import Diagnostics, Warning
 from workers.sink import StopReason
 
@@ -23,6 +24,9 @@ class Script:
     def stop(self) -> StopReason | None:
         self._left -= 1
         return self._reason if self._left < 0 else None
+
+    def commit(self, plan: Plan) -> bool:
+        return True
 
 
 @pytest.fixture
@@ -55,12 +59,12 @@ def test_stopped_before_it_began_it_has_no_result(house: House) -> None:
 
 def test_stopped_before_the_first_draw_it_has_no_result(house: House) -> None:
     script = Script(StopReason.CANCELLED, after=20)
-    receipt = execute(house.task(), lambda kind, payload: None, script)
+    receipt = execute(house.task(tier="interpreted"), lambda kind, payload: None, script)
     assert (receipt.state, receipt.result) == ("cancelled", False)
 
 
 def test_stopped_later_it_has_a_partial_one(house: House) -> None:
-    task = house.task()
+    task = house.task(tier="interpreted")
     script = Script(StopReason.CANCELLED, after=80)
     receipt = execute(task, lambda kind, payload: None, script)
     assert (receipt.state, receipt.result) == ("cancelled", True)
@@ -68,7 +72,7 @@ def test_stopped_later_it_has_a_partial_one(house: House) -> None:
 
 
 def test_a_model_met_before_gives_the_same_result(house: House) -> None:
-    task, cache = house.task(), Cache()
+    task, cache = house.task(tier="compiled"), Cache()
 
     def summary() -> Any:
         execute(task, lambda kind, payload: None, Script(), cache)

@@ -11,6 +11,7 @@ from models.density import AbstractLogDensity, Note
 from tests.workers.densities import GaussianDensity
 from workers.draws import MemorySink
 from workers.engines.engine import AbstractEngine, Draws, EngineOptions, Info
+from workers.plan import Plan
 from workers.results import Findings, Outcome
 from workers.runner import StopReason, run
 
@@ -57,6 +58,9 @@ class After:
             return None
         self.count -= 1
         return StopReason.CANCELLED if self.count < 0 else None
+
+    def commit(self, plan: Plan) -> bool:
+        return True
 
 
 def density() -> GaussianDensity:

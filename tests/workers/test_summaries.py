@@ -1,28 +1,18 @@
 """Summaries against closed forms and against ArviZ itself."""
 
 import json
-import math
 
 import numpy as np
 import pytest
 from arviz_stats.base import array_stats
 
+from workers import entries
 from workers.draws import MemoryDraws
 from workers.summaries import summarize, summarize_array
 
 
 def normal(*shape: int, seed: int = 0) -> np.ndarray:
     return np.random.default_rng(seed).standard_normal(shape)
-
-
-def autoregressive(rho: float, chains: int = 4, draws: int = 5000) -> np.ndarray:
-    """AR(1) with unit variance: its ESS of the mean is n (1 - rho) / (1 + rho)."""
-    noise = normal(chains, draws) * math.sqrt(1 - rho**2)
-    out = np.empty_like(noise)
-    out[:, 0] = normal(chains, seed=1)
-    for t in range(1, draws):
-        out[:, t] = rho * out[:, t - 1] + noise[:, t]
-    return out
 
 
 def test_moments_and_quantiles_of_all_draws() -> None:
@@ -41,19 +31,11 @@ def test_markov_chain_statistics_are_arvizs_entry_by_entry() -> None:
     summary = summarize_array(values)
     for k in range(2):
         one = values[:, :, k]
-        assert summary.ess_bulk[k] == array_stats.ess(one, method="bulk")
-        assert summary.ess_tail[k] == array_stats.ess(one, method="tail", prob=(0.05, 0.95))
-        assert summary.r_hat[k] == array_stats.rhat(one, method="rank")
-        assert summary.mcse_mean[k] == array_stats.mcse(one, method="mean")
-
-
-@pytest.mark.parametrize("rho", [0.0, 0.6, 0.9])
-def test_effective_size_of_an_autoregression(rho: float) -> None:
-    summary = summarize_array(autoregressive(rho))
-    expected = 20_000 * (1 - rho) / (1 + rho)
-    assert math.isclose(summary.ess_bulk, expected, rel_tol=0.15)
-    assert math.isclose(summary.mcse_mean, 1 / math.sqrt(expected), rel_tol=0.15)
-    assert summary.r_hat < 1.01
+        tail = array_stats.ess(one, method="tail", prob=(0.05, 0.95))
+        assert summary.ess_bulk[k] == pytest.approx(array_stats.ess(one, method="bulk"), rel=1e-9)
+        assert summary.ess_tail[k] == pytest.approx(tail, rel=1e-9)
+        assert summary.r_hat[k] == pytest.approx(array_stats.rhat(one, method="rank"), rel=1e-9)
+        assert summary.mcse_mean[k] == pytest.approx(array_stats.mcse(one, method="mean"), rel=1e-9)
 
 
 def test_chains_at_different_places_have_a_large_r_hat() -> None:
@@ -89,12 +71,52 @@ def test_an_entry_that_is_not_finite_has_no_summary_and_harms_no_other() -> None
     assert summary.r_hat[2] == summarize_array(values[:, :, 2]).r_hat
 
 
-def test_chains_that_stand_still_apart_have_an_absurd_r_hat_or_none() -> None:
-    values = np.repeat([[0.0], [1.0]], 100, axis=1)
-    summary = summarize_array(values)
+@pytest.mark.parametrize("superchains", [None, 2])
+def test_chains_that_stand_still_apart_have_no_r_hat_though_they_vary(superchains) -> None:
+    values = np.repeat([[0.0], [0.0], [1.0], [1.0]], 100, axis=1)
+    summary = summarize_array(values, superchains=superchains)
     assert summary.sd > 0
-    # The variance within chains is zero up to rounding.
-    assert summary.r_hat is None or summary.r_hat > 1e6
+    assert summary.r_hat is None
+    assert summary.nested_r_hat is None
+
+
+def test_nested_r_hat_is_there_when_chains_share_starts_and_absent_otherwise() -> None:
+    values = normal(8, 20, 2)
+    values[:, :, 1] = 3.0
+    with_starts, without = summarize_array(values, superchains=4), summarize_array(values)
+    known = array_stats.rhat_nested(values[:, :, 0], np.arange(8) // 2, method="rank")
+    assert with_starts.nested_r_hat == [pytest.approx(float(known), rel=1e-9), None]
+    assert "nested_r_hat" not in without.model_fields_set
+    assert with_starts.r_hat == without.r_hat
+
+
+def test_numbers_too_large_to_square_have_a_mean_and_no_spread() -> None:
+    summary = summarize_array(normal(4, 100) * 1e200)
+    assert abs(summary.mean) < 1e200
+    assert summary.sd is None
+    assert summary.mcse_mean is None
+    assert summary.r_hat < 1.1
+
+
+def test_groups_of_entries_make_no_difference(monkeypatch: pytest.MonkeyPatch) -> None:
+    values = {"a": normal(4, 50), "b": normal(4, 50, 3, 2, seed=1), "c": normal(4, 50, seed=2)}
+    together = summarize(MemoryDraws(values, {}), superchains=2)
+    monkeypatch.setattr(entries, "MOST", 800)
+    apart = summarize(MemoryDraws(values, {}), superchains=2)
+    for name, one in together.items():
+        for field, numbers in one:
+            if field == "quantiles":
+                assert numbers == apart[name].quantiles
+            else:
+                np.testing.assert_allclose(getattr(apart[name], field), numbers, 1e-12)
+
+
+def test_a_quantity_without_entries_has_an_empty_summary() -> None:
+    draws = MemoryDraws({"none": normal(4, 50, 0), "x": normal(4, 50)}, {})
+    summary = summarize(draws)
+    assert summary["none"].mean == summary["none"].r_hat == []
+    assert summary["x"].mean == summarize_array(normal(4, 50)).mean
+    assert summarize(MemoryDraws({"none": normal(4, 50, 0)}, {}))["none"].quantiles["0.05"] == []
 
 
 @pytest.mark.parametrize("shape", [(1, 400), (1, 1), (2, 1), (4, 2), (4, 3)])

@@ -6,15 +6,16 @@ Ray wraps it in `workers/dispatch/cluster.py`; `workers/dispatch/local.py` uses 
 import os
 import socket
 import threading
-import time
 from importlib.metadata import version
 
 import torch
 
 from models.cache import Cache
-from workers.dispatch.task import Batch, Event, Greeting, Receipt, Task
+from workers.dispatch.control import RunControl
+from workers.dispatch.task import Batch, Event, Greeting, Proposal, Receipt, Task
 from workers.execute import execute
 from workers.failure import failure
+from workers.plan import Plan
 from workers.sink import StopReason
 from workers.warm import warm
 
@@ -35,8 +36,10 @@ class Worker:
             torch.set_num_threads(threads)
         self._news = threading.Condition()
         self._events: list[Event] = []
+        self._proposal: Proposal | None = None
+        self._proposals = 0
         self._receipt: Receipt | None = None
-        self._control = RunControl(None)
+        self._control = RunControl(None, self._propose)
         self._job: str | None = None
         self._thread: threading.Thread | None = None
         # The one thing that a job leaves behind: how its model is computed, without its data.
@@ -66,7 +69,7 @@ class Worker:
             if self._job is not None:
                 raise RuntimeError("a worker runs one task at a time")
             self._job, self._events, self._receipt = order.job, [], None
-            self._control = RunControl(order.max_seconds)
+            self._control = RunControl(order.max_seconds, self._propose)
         arguments, name = (order, self._control), f"job-{order.job}"
         self._thread = threading.Thread(target=self._run, args=arguments, name=name, daemon=True)
         self._thread.start()
@@ -78,10 +81,17 @@ class Worker:
             wait: seconds.
         """
         with self._news:
-            self._news.wait_for(lambda: self._events or self._receipt is not None, timeout=wait)
-            batch = Batch(events=tuple(self._events), receipt=self._receipt)
-            self._events = []
+            self._news.wait_for(self._has_news, timeout=wait)
+            batch = Batch(
+                events=tuple(self._events), proposal=self._proposal, receipt=self._receipt
+            )
+            self._events, self._proposal = [], None
         return batch.model_dump_json().encode()
+
+    def confirm(self, number: int) -> None:
+        """Let the run act on the plan that it proposed under this number: it is on the row."""
+        with self._news:
+            self._control.confirm(number)
 
     def stop(self, job: str, reason: str) -> None:
         """Ask the job to end at its next step; a request that comes too late changes nothing."""
@@ -95,7 +105,7 @@ class Worker:
             self._thread.join(seconds)
         return self._thread is None or not self._thread.is_alive()
 
-    def _run(self, task: Task, control: "RunControl") -> None:
+    def _run(self, task: Task, control: RunControl) -> None:
         if self._owns_threads:
             # OpenMP keeps the number per thread, so it is set in the thread that computes.
             torch.set_num_threads(task.threads)
@@ -107,28 +117,21 @@ class Worker:
         except BaseException as error:
             receipt = failure(error)
         with self._news:
-            self._receipt, self._job = receipt, None
+            # A plan that the run does not wait for any more is none.
+            self._receipt, self._job, self._proposal = receipt, None, None
             self._news.notify_all()
+
+    def _has_news(self) -> bool:
+        return bool(self._events) or self._proposal is not None or self._receipt is not None
+
+    def _propose(self, plan: Plan) -> int:
+        with self._news:
+            self._proposals += 1
+            self._proposal = Proposal(number=self._proposals, plan=plan)
+            self._news.notify_all()
+            return self._proposals
 
     def _emit(self, kind: str, payload: dict[str, object]) -> None:
         with self._news:
             self._events.append(Event(kind=kind, payload=payload))
             self._news.notify_all()
-
-
-class RunControl:
-    """Why a run should stop, if it should: asked to, or out of time."""
-
-    def __init__(self, max_seconds: float | None) -> None:
-        self._asked: StopReason | None = None
-        self._end = None if max_seconds is None else time.monotonic() + max_seconds
-
-    def ask(self, reason: StopReason) -> None:
-        """Stop at the next step; the first reason stands."""
-        self._asked = self._asked or reason
-
-    def stop(self) -> StopReason | None:
-        """Return the reason to stop, or None; the deadline is one as soon as it has passed."""
-        if self._asked is None and self._end is not None and time.monotonic() >= self._end:
-            self._asked = StopReason.DEADLINE
-        return self._asked

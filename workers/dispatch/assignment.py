@@ -10,7 +10,7 @@ import structlog
 
 from workers.dispatch.backend import AbstractBackend, AbstractRun, WorkerLostError
 from workers.dispatch.lease import Lease
-from workers.dispatch.task import Batch, Receipt, Task
+from workers.dispatch.task import Batch, Proposal, Receipt, Task
 from workers.jobs import JobState
 
 log = structlog.get_logger()
@@ -116,7 +116,7 @@ class Assignment:
             now = time.monotonic()
             if batch is not None:
                 heard = now
-                self._take(batch)
+                self._take(run, batch)
                 if batch.receipt is not None:
                     run.close(fault=batch.receipt.fault)
                     return self._publish(batch.receipt)
@@ -147,9 +147,20 @@ class Assignment:
         self._log.warning("run killed", action="kill_run", state=state)
         self._publish(self._salvage(self._task, state, seconds))
 
-    def _take(self, batch: Batch) -> None:
+    def _take(self, run: AbstractRun, batch: Batch) -> None:
         if batch.events:
             self._persist(lambda: self.lease.append(batch.events))
+        if batch.proposal is not None:
+            self._record(run, batch.proposal)
+
+    def _record(self, run: AbstractRun, proposal: Proposal) -> None:
+        """Write a plan down, and only then let the run act on it."""
+        if self._persist(lambda: self.lease.record(proposal.plan)):
+            run.confirm(proposal.number)
+            # What is salvaged of the run tells its plan.
+            plan = proposal.plan.model_dump(mode="json")
+            self._task = self._task.model_copy(update={"plan": plan})
+            self._log.info("plan recorded", action="record_plan", why=proposal.plan.why)
 
     def _publish(self, receipt: Receipt) -> None:
         if receipt.traceback is not None:
@@ -194,6 +205,7 @@ def task_of(lease: Lease, *, artifacts: str, threads: int) -> Task:
         seed=job.seed,
         precision=request["precision"],
         tier=request["tier"],
+        plan=job.plan,
         threads=max(threads, request["resources"]["cpus"]),
         max_seconds=max(limit, 0.0),
         queued_seconds=max((now - job.created_at).total_seconds(), 0.0),

@@ -36,6 +36,14 @@ class AbstractRun(ABC):
         """
 
     @abstractmethod
+    def confirm(self, number: int) -> None:
+        """Tell the run that a plan is on its job's row, so that it may act on it; returns at once.
+
+        Args:
+            number: of the proposal.
+        """
+
+    @abstractmethod
     def stop(self, reason: str) -> None:
         """Ask the run to end at its next step; returns at once.
 

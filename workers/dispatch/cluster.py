@@ -235,7 +235,7 @@ class ClusterBackend(AbstractBackend):
 
     def _spawn(self, node: Node) -> Seat:
         strategy = self._ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy
-        # Four calls at once: a poll that waits, a stop, a start, and one to spare.
+        # Four calls at once: a poll that waits, a stop, a confirmation and a start.
         bound = self._actor_class.options(
             num_cpus=self._threads,
             max_concurrency=4,
@@ -320,6 +320,10 @@ class ClusterRun(AbstractRun):
             raise WorkerLostError(f"the worker died: {_cause(error)}") from error
         self._asked = None
         return Batch.model_validate_json(batch)
+
+    def confirm(self, number: int) -> None:
+        """Send the confirmation; a worker that it does not reach proposes again."""
+        self._seat.actor.confirm.remote(number)
 
     def stop(self, reason: str) -> None:
         """Send the request; a worker that cannot hear it is killed after the grace time."""

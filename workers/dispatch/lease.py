@@ -5,6 +5,7 @@ import time
 
 from workers.dispatch.task import Event, Receipt
 from workers.jobs import JobState
+from workers.plan import Plan
 from workers.store.bell import WORK, AbstractBell, job_topic
 from workers.store.leases import Beat, Claim
 from workers.store.store import Store
@@ -59,6 +60,14 @@ class Lease:
         if batch and not self._store.append_events(self.job.id, self.token, batch):
             self.lost.set()
         self.ring()
+
+    def record(self, plan: Plan) -> bool:
+        """Write the job's plan; return False if the job was no longer ours."""
+        done = self._store.record_plan(self.job.id, self.token, plan.model_dump(mode="json"))
+        if not done:
+            self.lost.set()
+        self.ring()
+        return done
 
     def publish(self, receipt: Receipt) -> bool:
         """End the job as the receipt says; return False if it was no longer ours."""

@@ -82,6 +82,10 @@ class LocalRun(AbstractRun):
         """Return the next events."""
         return Batch.model_validate_json(self._worker.poll(wait))
 
+    def confirm(self, number: int) -> None:
+        """Let the run act on its plan."""
+        self._worker.confirm(number)
+
     def stop(self, reason: str) -> None:
         """Ask the run to end."""
         self._worker.stop(self._job, reason)

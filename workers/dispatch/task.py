@@ -7,6 +7,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from workers.plan import Plan
+
 
 class Message(BaseModel):
     """Base of what crosses the process boundary."""
@@ -39,7 +41,10 @@ class Task(Message):
     seed: int
     #: `models.precision.PrecisionName`, spelt out: its module needs torch, the dispatcher does not.
     precision: Literal["float64", "float32", "mixed"] = "float64"
-    tier: str = "auto"
+    tier: Literal["auto", "interpreted", "compiled"] = "auto"
+    #: What an earlier attempt chose, a `Plan`; the worker checks it, so that a row that it cannot
+    #: read fails the job and not the dispatcher.
+    plan: dict[str, Any] | None = None
     #: torch threads.
     threads: int = Field(default=1, ge=1)
     #: Seconds of work after which the run ends as `expired`; None: no limit.
@@ -73,8 +78,17 @@ class Event(Message):
     payload: dict[str, Any]
 
 
+class Proposal(Message):
+    """A plan that a run waits to act on until its number is confirmed."""
+
+    #: Counted over the life of the worker, so that a late confirmation means no other plan.
+    number: int
+    plan: Plan
+
+
 class Batch(Message):
     """The events since the last poll, in order; the receipt comes with or after the last one."""
 
     events: tuple[Event, ...] = ()
+    proposal: Proposal | None = None
     receipt: Receipt | None = None

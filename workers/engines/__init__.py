@@ -39,7 +39,10 @@ def _discover() -> dict[str, type[AbstractEngine[Any, Any]]]:
 
 @functools.cache
 def _union() -> Any:
-    options = tuple(options_type(engine) for engine in _discover().values())
+    # `auto` is no engine: it is replaced by one before a run begins.
+    from workers.choice import AutoOptions
+
+    options = (*(options_type(engine) for engine in _discover().values()), AutoOptions)
     return Annotated[Union[options], Field(discriminator="kind")]  # noqa: UP007
 
 
@@ -63,7 +66,12 @@ def options_type(engine: type[AbstractEngine[Any, Any]]) -> type[EngineOptions]:
     return options
 
 
+def engine_of(options: EngineOptions) -> type[AbstractEngine[Any, Any]]:
+    """Return the class of the engine that these options are for."""
+    kind: str = options.kind  # type: ignore[attr-defined]
+    return _discover()[kind]
+
+
 def build_engine(options: EngineOptions) -> AbstractEngine[Any, Any]:
     """Return the engine that these options are for."""
-    kind: str = options.kind  # type: ignore[attr-defined]
-    return _discover()[kind](options)
+    return engine_of(options)(options)

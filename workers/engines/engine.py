@@ -5,7 +5,7 @@ needs. Shape letters: `C` chains, `N` draws, `D` unconstrained dimension.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
@@ -45,7 +45,7 @@ class Info:
 
 
 class Draws(Protocol):
-    """The draws of a run, read back one quantity at a time."""
+    """The draws of a run, read back one quantity, or a few entries of it, at a time."""
 
     chains: int
     draws: int
@@ -53,8 +53,14 @@ class Draws(Protocol):
     def names(self) -> tuple[str, ...]:
         """Return the parameters, then the deterministics, in the model's order."""
 
+    def shape(self, name: str) -> tuple[int, ...]:
+        """Return one quantity's shape."""
+
     def values(self, name: str) -> np.ndarray[Any, Any]:
         """Return one quantity, `C x N x shape` in float64."""
+
+    def entries(self, name: str, width: int) -> Iterator[np.ndarray[Any, Any]]:
+        """Return one quantity's entries in order, at most `width` at a time, `width x C x N`."""
 
     def stats(self, name: str) -> np.ndarray[Any, Any] | None:
         """Return a sampler statistic, `C x N`, or None where the engine has none."""
@@ -69,6 +75,8 @@ class AbstractEngine(ABC, Generic[O, S]):
 
     #: The `kind` of its options.
     kind: ClassVar[str]
+    #: Whether it gains from the compiled tier: its work is gradients of the posterior, many.
+    compiles: ClassVar[bool] = False
 
     def __init__(self, options: O) -> None:
         self.options = options

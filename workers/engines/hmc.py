@@ -38,6 +38,7 @@ class Hmc(AbstractEngine[HmcOptions, SamplerState]):
     """Hamiltonian Monte Carlo (Neal 2011), adapted as in Stan; see `kernels.fixed`."""
 
     kind: ClassVar[str] = "hmc"
+    compiles: ClassVar[bool] = True
 
     def init(self, density: AbstractLogDensity, generator: torch.Generator) -> SamplerState:
         return sampler.begin(self.options, density, generator)
@@ -48,9 +49,9 @@ class Hmc(AbstractEngine[HmcOptions, SamplerState]):
         return sampler.advance(self.options, kernel, density, state)
 
     def done(self, state: SamplerState) -> Outcome | None:
-        return sampler.ended(self.options, state)
+        return sampler.ended(self.options, state.iteration, state.divergences, state.watch)
 
     def finish(
         self, density: AbstractLogDensity, state: SamplerState, outcome: Outcome, draws: Draws
     ) -> Findings:
-        return sampler.conclude(state, outcome, draws)
+        return sampler.conclude(state.leapfrogs, outcome, draws, state.init)

@@ -8,7 +8,7 @@ from pydantic import ConfigDict, Field
 
 from models.density import AbstractLogDensity
 from workers.engines.engine import AbstractEngine, Draws, Info
-from workers.engines.kernels import sampler
+from workers.engines.kernels import free, sampler
 from workers.engines.kernels.options import AbstractSamplerOptions
 from workers.engines.kernels.sampler import SamplerState
 from workers.engines.kernels.trajectory import nuts
@@ -35,18 +35,23 @@ class Nuts(AbstractEngine[NutsOptions, SamplerState]):
     """Multinomial NUTS with Stan's adaptation and criterion; see `kernels.trajectory`."""
 
     kind: ClassVar[str] = "nuts"
+    compiles: ClassVar[bool] = True
 
     def init(self, density: AbstractLogDensity, generator: torch.Generator) -> SamplerState:
         return sampler.begin(self.options, density, generator)
 
     def step(self, density: AbstractLogDensity, state: SamplerState) -> tuple[SamplerState, Info]:
-        kernel = partial(nuts, max_depth=self.options.max_tree_depth)
+        depth = self.options.max_tree_depth
+        if density.handle is not None:
+            return free.advance(self.options, depth, density, density.handle, state)
+        kernel = partial(nuts, max_depth=depth)
         return sampler.advance(self.options, kernel, density, state)
 
     def done(self, state: SamplerState) -> Outcome | None:
-        return sampler.ended(self.options, state)
+        return sampler.ended(self.options, state.iteration, state.divergences, state.watch)
 
     def finish(
         self, density: AbstractLogDensity, state: SamplerState, outcome: Outcome, draws: Draws
     ) -> Findings:
-        return sampler.conclude(state, outcome, draws, self.options.max_tree_depth)
+        depth = self.options.max_tree_depth
+        return sampler.conclude(state.leapfrogs, outcome, draws, state.init, max_tree_depth=depth)

@@ -23,6 +23,7 @@ class Vi(AbstractEngine[ViOptions, ViState]):
     """Stochastic ascent on the ELBO over a normal guide; see `kernels.variational`."""
 
     kind: ClassVar[str] = "vi"
+    compiles: ClassVar[bool] = True
 
     def init(self, density: AbstractLogDensity, generator: torch.Generator) -> ViState:
         return variational.begin(self.options, density, generator)

@@ -18,6 +18,9 @@ from workers.store.quantity import Quantity, read_schema, schema_of
 
 Array = np.ndarray[Any, Any]
 
+#: Columns of blocks, of 330 bytes each, whose views are kept; of a table with more, made anew.
+_HELD = 1 << 16
+
 
 class BlockWriter:
     """Writes one table, a record batch per block."""
@@ -73,18 +76,39 @@ class Blocks:
 
     def __init__(self, artifacts: Artifacts, key: str) -> None:
         """Open the table under a key; one that was never begun is empty."""
+        self._held: list[pa.RecordBatch] = []
         try:
-            reader = pa.ipc.open_stream(pa.py_buffer(artifacts.map(key)))
+            self._content = pa.py_buffer(artifacts.map(key))
+            self._schema = pa.ipc.open_stream(self._content).schema
         except (ArtifactNotFoundError, pa.ArrowInvalid):
             # ArrowInvalid: its writer was killed before the schema was whole.
-            self.batches: Sequence[pa.RecordBatch] = []
+            self._schema = None
             self.quantities: tuple[Quantity, ...] = ()
-            self.chains = 0
-        else:
-            self.batches = list(_whole(reader))
-            self.quantities, self.chains = read_schema(reader.schema)
-        rows = sum(batch.num_rows for batch in self.batches)
-        self.draws = rows // self.chains if rows else 0
+            self.chains = self.draws = 0
+            return
+        self.quantities, self.chains = read_schema(self._schema)
+        counts = [batch.num_rows for batch in self._read(["chain"])]
+        self.draws = sum(counts) // self.chains if counts else 0
+        if len(counts) * len(self._schema) <= _HELD:
+            self._held = list(self._read())
+
+    @property
+    def batches(self) -> Iterator[pa.RecordBatch]:
+        """The blocks in order, as views."""
+        return iter(self._held) if self._held else self._read()
+
+    def _read(self, names: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
+        """Return the blocks with some of their columns, or all, as views."""
+        if self._schema is None:
+            return
+        fields = None if names is None else [self._schema.get_field_index(name) for name in names]
+        options = pa.ipc.IpcReadOptions(included_fields=fields)
+        reader = pa.ipc.open_stream(self._content, options=options)
+        while True:
+            try:
+                yield reader.read_next_batch()
+            except (StopIteration, pa.ArrowInvalid, OSError):
+                return
 
     def find(self, name: str) -> Quantity | None:
         """Return a quantity by name."""
@@ -92,14 +116,19 @@ class Blocks:
 
     def read(self, quantity: Quantity) -> Array:
         """Return one quantity, `C x N x shape` in float64."""
-        out = np.empty((self.chains, self.draws, quantity.size))
-        for index, name in enumerate(quantity.columns()):
-            first = 0
-            for batch in self.batches:
-                block = batch.column(name).to_numpy().reshape(self.chains, -1)
-                out[:, first : first + block.shape[1], index] = block
-                first += block.shape[1]
-        return out.reshape(self.chains, self.draws, *quantity.shape)
+        entries = self.columns(quantity.columns()).transpose(1, 2, 0)
+        return entries.reshape(self.chains, self.draws, *quantity.shape)
+
+    def columns(self, names: Sequence[str]) -> Array:
+        """Return some columns, `len(names) x C x N` in float64; the others are not looked at."""
+        out = np.empty((len(names), self.chains, self.draws))
+        first = 0
+        for batch in self._held or self._read(names):
+            last = first + batch.num_rows // self.chains
+            for column, name in zip(out, names, strict=True):
+                column[:, first:last] = batch.column(name).to_numpy().reshape(self.chains, -1)
+            first = last
+        return out
 
     def slices(self, chain: int, rows: int) -> Iterator[pa.RecordBatch]:
         """Return one chain's draws in order, at most so many at a time, as views."""
@@ -108,11 +137,3 @@ class Blocks:
             part = batch.slice(chain * draws, draws)
             for first in range(0, draws, rows):
                 yield part.slice(first, rows)
-
-
-def _whole(reader: Any) -> Iterator[pa.RecordBatch]:
-    while True:
-        try:
-            yield reader.read_next_batch()
-        except (StopIteration, pa.ArrowInvalid, OSError):
-            return

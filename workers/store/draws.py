@@ -12,6 +12,9 @@ from workers.store.artifacts import Artifacts
 from workers.store.blocks import Array, Blocks, BlockWriter
 from workers.store.quantity import Quantity
 
+#: Numbers read at a time: 32 MB.
+_AHEAD = 1 << 22
+
 
 class ArrowSink:
     """Takes a run's draws and statistics to the artifact store, its events to the caller."""
@@ -80,6 +83,14 @@ class ArrowDraws:
             raise KeyError(name)
         return found
 
+    def shape(self, name: str) -> tuple[int, ...]:
+        """Return one quantity's shape.
+
+        Raises:
+            KeyError: there is none of that name.
+        """
+        return self.quantity(name).shape
+
     def values(self, name: str) -> Array:
         """Return one quantity, `C x N x shape` in float64.
 
@@ -87,6 +98,20 @@ class ArrowDraws:
             KeyError: there is none of that name.
         """
         return self.blocks.read(self.quantity(name))
+
+    def entries(self, name: str, width: int) -> Iterator[Array]:
+        """Return one quantity's entries in order, at most `width` at a time, `width x C x N`.
+
+        Raises:
+            KeyError: there is none of that name.
+        """
+        columns = self.quantity(name).columns()
+        # Every reading goes through all blocks, so it takes as much as is cheap to hold.
+        ahead = width * max(1, _AHEAD // max(1, width * self.chains * self.draws))
+        for first in range(0, len(columns), ahead):
+            read = self.blocks.columns(columns[first : first + ahead])
+            for start in range(0, len(read), width):
+                yield read[start : start + width]
 
     def entry(self, column: str) -> Array:
         """Return one entry of a quantity, `C x N`, by its column's name: `theta[3]`."""

@@ -190,6 +190,7 @@ def job_of(row: RowMapping) -> Job:
         input_key=row["input_key"],
         token=row["token"],
         result_prefix=row["result_prefix"],
+        plan=row["plan"],
         cancel_requested=row["cancel_requested"],
         event_count=row["event_count"],
     )

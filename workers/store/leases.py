@@ -4,6 +4,7 @@ Every claim adds one to the job's fencing token. All that a worker writes names 
 update's condition, so a worker that lost its lease, however late it wakes up, changes nothing.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -90,6 +91,12 @@ def heartbeat(
     )
     cancel = connection.execute(statement).scalar()
     return Beat(False) if cancel is None else Beat(True, cancel)
+
+
+def record_plan(connection: Connection, job_id: str, token: int, plan: Mapping[str, Any]) -> bool:
+    """Put a plan in place of the one before; return False if the token no longer holds the job."""
+    statement = update(jobs).where(*events.held(job_id, token)).values(plan=dict(plan))
+    return connection.execute(statement.returning(jobs.c.id)).first() is not None
 
 
 def publish(

@@ -91,6 +91,8 @@ jobs = Table(
     Column("worker", Text),
     Column("lease_expires_at", Instant),
     Column("result_prefix", Text),
+    #: Outlives the attempt that wrote it: the next one follows it.
+    Column("plan", JSON(none_as_null=True)),
     #: The id of the job's latest event, moved in the transaction that writes the event.
     Column("event_count", BigInteger, nullable=False, server_default=text("0")),
     UniqueConstraint("owner", "idempotency_key"),

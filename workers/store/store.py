@@ -241,6 +241,15 @@ class Store:
             lease = timedelta(seconds=lease_seconds)
             return leases.heartbeat(connection, job_id, token, lease, self._now(connection))
 
+    def record_plan(self, job_id: str, token: int, plan: Mapping[str, Any]) -> bool:
+        """Write a job's plan, on which its worker acts once this has returned True.
+
+        Returns:
+            Whether the token still holds the job; nothing is written if not.
+        """
+        with self._write() as connection:
+            return leases.record_plan(connection, job_id, token, plan)
+
     def publish(
         self,
         job_id: str,

@@ -12,6 +12,7 @@ from workers.dispatch.backend import AbstractBackend
 from workers.dispatch.dispatcher import Dispatcher
 from workers.dispatch.task import Task
 from workers.jobs import Job, JobState
+from workers.plan import Plan
 from workers.request import JobRequest
 from workers.store.artifacts import Artifacts
 from workers.store.bell import WORK, create_bell
@@ -34,6 +35,8 @@ DATA: dict[str, Any] = {"y": [1.0, 2.0, 3.0], "sigma": [1.0, 1.0, 2.0]}
 SHORT = {"kind": "nuts", "chains": 2, "warmup": 50, "draws": 50}
 #: Hours of work in steps of milliseconds.
 LONG = {"kind": "nuts", "chains": 2, "warmup": 20, "draws": 1_000_000}
+#: What a run of `SHORT` might have chosen.
+PLAN = Plan(engine={**SHORT, "target_accept": 0.1 + 0.2}, threads=2, tier="interpreted")
 
 
 class House:

@@ -10,7 +10,8 @@ from workers.dispatch.backend import (
     ClusterLostError,
     WorkerLostError,
 )
-from workers.dispatch.task import Batch, Event, Receipt, Task
+from workers.dispatch.task import Batch, Event, Proposal, Receipt, Task
+from workers.plan import Plan
 
 
 class ScriptedRun(AbstractRun):
@@ -21,6 +22,7 @@ class ScriptedRun(AbstractRun):
         self.task = task
         self.script: deque[Batch | Exception | None] = deque()
         self.stops: list[str] = []
+        self.confirmed: list[int] = []
         self.killed = threading.Event()
         self.closed = threading.Event()
 
@@ -32,6 +34,9 @@ class ScriptedRun(AbstractRun):
         if isinstance(entry, Exception):
             raise entry
         return entry
+
+    def confirm(self, number: int) -> None:
+        self.confirmed.append(number)
 
     def stop(self, reason: str) -> None:
         self.stops.append(reason)
@@ -49,6 +54,10 @@ class ScriptedRun(AbstractRun):
         """Hand out progress events with these numbers."""
         events = tuple(Event(kind="progress", payload={"done": number}) for number in numbers)
         self.script.append(Batch(events=events))
+
+    def propose(self, number: int, plan: Plan) -> None:
+        """Hand out a plan."""
+        self.script.append(Batch(proposal=Proposal(number=number, plan=plan)))
 
     def end(self, receipt: Receipt) -> None:
         """Hand out the receipt."""

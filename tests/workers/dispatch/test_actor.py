@@ -4,10 +4,11 @@ import time
 
 import pytest
 
-from tests.workers.dispatch.house import LONG, House
-from workers.dispatch.actor import RunControl, Worker
-from workers.dispatch.task import Batch, Event, Receipt
-from workers.sink import StopReason
+from tests.workers.dispatch.house import LONG, PLAN, House
+from tests.workers.dispatch.planner import plan_and_tell
+from workers.dispatch import actor
+from workers.dispatch.actor import Worker
+from workers.dispatch.task import Batch, Event, Proposal, Receipt
 
 
 def drain(worker: Worker) -> tuple[list[Event], Receipt]:
@@ -16,6 +17,8 @@ def drain(worker: Worker) -> tuple[list[Event], Receipt]:
     while time.monotonic() < end:
         batch = Batch.model_validate_json(worker.poll(1.0))
         events += batch.events
+        if batch.proposal is not None:
+            worker.confirm(batch.proposal.number)
         if batch.receipt is not None:
             return events, batch.receipt
     raise AssertionError("no receipt")
@@ -56,17 +59,54 @@ def test_a_poll_without_news_ends(house: House) -> None:
     assert time.monotonic() - began < 5
 
 
-def test_the_first_reason_to_stop_stands() -> None:
-    control = RunControl(None)
-    assert control.stop() is None
-    control.ask(StopReason.CANCELLED)
-    control.ask(StopReason.DEADLINE)
-    assert control.stop() is StopReason.CANCELLED
+def proposed(worker: Worker) -> Proposal:
+    end = time.monotonic() + 30
+    while time.monotonic() < end:
+        batch = Batch.model_validate_json(worker.poll(1.0))
+        if batch.proposal is not None:
+            return batch.proposal
+    raise AssertionError("no proposal")
 
 
-def test_the_deadline_is_a_reason_once_it_has_passed() -> None:
-    assert RunControl(3600.0).stop() is None
-    assert RunControl(0.0).stop() is StopReason.DEADLINE
+def test_a_run_acts_on_its_plan_once_it_is_confirmed(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(actor, "execute", plan_and_tell)
+    worker = Worker()
+    for number in (1, 2):
+        worker.start(house.task().model_dump_json().encode())
+        assert proposed(worker) == Proposal(number=number, plan=PLAN)
+        worker.confirm(number - 1)
+        assert Batch.model_validate_json(worker.poll(0.05)) == Batch(), "another's confirmation"
+        worker.confirm(number)
+        events, receipt = drain(worker)
+        assert events[-1].payload == {"found": None, "committed": True}
+        assert receipt.state == "succeeded"
+        assert worker.join(10)
+
+
+def test_a_run_that_is_to_stop_waits_for_no_confirmation(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(actor, "execute", plan_and_tell)
+    worker = Worker()
+    worker.start(house.task().model_dump_json().encode())
+    proposed(worker)
+    worker.stop("job", "cancelled")
+    events, _ = drain(worker)
+    assert events[-1].payload == {"found": None, "committed": False}
+
+
+def test_a_plan_that_no_run_waits_for_is_not_handed_out(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(actor, "execute", plan_and_tell)
+    worker = Worker()
+    worker.start(house.task(max_seconds=0.1).model_dump_json().encode())
+    assert worker.join(10)
+    batch = Batch.model_validate_json(worker.poll(1.0))
+    assert batch.proposal is None
+    assert batch.receipt is not None
 
 
 def test_numbers_that_do_not_exist_cross_as_null() -> None:

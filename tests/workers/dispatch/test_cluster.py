@@ -3,14 +3,23 @@
 import os
 import re
 import signal
+import threading
 import time
+from collections import deque
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.workers.dispatch.house import LONG, House
-from workers.dispatch.cluster import ClusterBackend
+from tests.workers.dispatch.house import LONG, PLAN, House
+from workers.dispatch import actor
+from workers.dispatch.actor import Worker
+from workers.dispatch.cluster import ClusterBackend, ClusterRun, Seat
+from workers.dispatch.task import Receipt, Task
+from workers.execute import Emit
 from workers.jobs import JobState
+from workers.plan import Plan
+from workers.sink import Control
 
 pytestmark = pytest.mark.ray
 
@@ -91,6 +100,77 @@ def test_a_step_that_never_returns_is_ended_by_force(
     while (Path("/proc") / str(process)).exists():
         assert time.monotonic() < end, "the process is still there"
         time.sleep(0.05)
+
+
+@pytest.fixture
+def planners(
+    warm_cluster: ClusterBackend, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[ClusterBackend]:
+    """The same pool with two other actors in it, whose runs only commit a plan."""
+
+    class Planner(Worker):
+        # Local, so that its code is sent along: the actor's process has no tests.
+        def __init__(self, plan: bytes) -> None:
+            super().__init__(1)
+
+            def plan_and_tell(task: Task, emit: Emit, control: Control, cache: object) -> Receipt:
+                began = time.monotonic()
+                done = task.plan is not None or control.commit(Plan.model_validate_json(plan))
+                emit("log", {"found": task.plan, "seconds": time.monotonic() - began})
+                return Receipt(state="succeeded" if done else "cancelled")
+
+            actor.execute = plan_and_tell
+
+    ray, (node,) = warm_cluster._ray, {seat.node for seat in warm_cluster._idle}
+    make = ray.remote(Planner).options(num_cpus=0, max_concurrency=4)
+    seats = [Seat(make.remote(PLAN.model_dump_json().encode()), None, node) for _ in range(2)]
+    ray.get([seat.actor.poll.remote(0.0) for seat in seats], timeout=120)
+    with monkeypatch.context() as other:
+        other.setattr(warm_cluster, "_idle", deque(seats))
+        other.setattr(warm_cluster, "_starting", [])
+        yield warm_cluster
+        for seat in (*seats, *warm_cluster._starting):
+            ray.kill(seat.actor)
+
+
+def test_a_plan_is_confirmed_in_milliseconds(house: House, planners: ClusterBackend) -> None:
+    waits = []
+    with house.dispatching(planners):
+        for _ in range(5):
+            job = house.wait(house.submit())
+            assert (job.state, job.plan) == (JobState.SUCCEEDED, PLAN.model_dump(mode="json"))
+            (told,) = (e.payload for e in house.store.events(job.id) if "found" in e.payload)
+            assert told["found"] is None
+            waits.append(told["seconds"])
+    # About 10 ms on an idle machine; the bound is for a busy one.
+    assert min(waits) < 0.5
+
+
+def test_the_next_attempt_finds_the_plan(
+    house: House, planners: ClusterBackend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The worker dies with its plan on the row, before it hears so.
+    kill = planners._ray.kill
+    monkeypatch.setattr(ClusterRun, "confirm", lambda run, _: kill(run._seat.actor))
+    with house.dispatching(planners):
+        job = house.wait(house.submit(), seconds=120)
+    assert (job.state, job.attempts) == (JobState.SUCCEEDED, 2)
+    (told,) = (e.payload for e in house.store.events(job.id) if "found" in e.payload)
+    assert told["found"] == job.plan == PLAN.model_dump(mode="json")
+
+
+def test_cancelling_ends_the_wait_for_a_plan(
+    house: House, planners: ClusterBackend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Nobody answers.
+    asked = threading.Event()
+    monkeypatch.setattr(ClusterRun, "confirm", lambda *_: asked.set())
+    with house.dispatching(planners):
+        job = house.submit()
+        assert asked.wait(30)
+        house.cancel(job)
+        ended = house.wait(job)
+    assert (ended.state, ended.result_prefix) == (JobState.CANCELLED, None)
 
 
 def test_a_worn_worker_is_replaced(

@@ -2,15 +2,17 @@
 
 import threading
 import time
+from typing import Any
 
 import pytest
 
-from tests.workers.dispatch.house import House
+from tests.workers.dispatch.house import PLAN, House
 from tests.workers.dispatch.scripted import ScriptedBackend
 from workers.dispatch.backend import ClusterLostError, WorkerLostError
 from workers.dispatch.dispatcher import Dispatcher
-from workers.dispatch.task import Receipt
+from workers.dispatch.task import Receipt, Task
 from workers.jobs import JobState
+from workers.store.errors import StoreUnavailableError
 
 DONE = Receipt(state="succeeded", result=True)
 
@@ -160,6 +162,88 @@ def test_a_run_whose_lease_was_lost_is_killed_and_changes_nothing(house: House) 
         run.end(Receipt(state="failed"))
         assert house.wait(job).state is JobState.SUCCEEDED
     assert house.states(job).count("succeeded") == 1
+
+
+def test_a_plan_is_confirmed_once_it_is_on_the_row(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    backend = ScriptedBackend()
+    record = house.store.record_plan
+    attempts: list[list[int]] = []
+
+    def slow(*arguments: Any) -> bool:
+        # The database fails twice, once before and once after it has written.
+        attempts.append(list(run.confirmed))
+        if len(attempts) == 1:
+            raise StoreUnavailableError
+        done = record(*arguments)
+        if len(attempts) == 2:
+            raise StoreUnavailableError
+        return done
+
+    monkeypatch.setattr(house.store, "record_plan", slow)
+    with house.dispatching(backend):
+        job = house.submit()
+        run = backend.run()
+        run.tell(1)
+        run.propose(1, PLAN)
+        run.tell(2)
+        run.end(DONE)
+        ended = house.wait(job)
+    assert attempts == [[], [], []]
+    assert run.confirmed == [1]
+    assert ended.plan == PLAN.model_dump(mode="json")
+    assert progress(house, job) == [1, 2]
+
+
+def test_the_next_attempt_gets_the_plan_and_may_go_on_with_it(house: House) -> None:
+    backend = ScriptedBackend()
+    changed = PLAN.model_copy(update={"compiled_from": 137})
+    with house.dispatching(backend):
+        job = house.submit()
+        backend.run(0).propose(1, PLAN)
+        backend.run(0).propose(2, changed)
+        backend.run(0).script.append(WorkerLostError("gone"))
+        backend.run(1).end(DONE)
+        ended = house.wait(job)
+    assert backend.run(0).confirmed == [1, 2]
+    assert backend.run(0).task.plan is None
+    assert backend.run(1).task.plan == changed.model_dump(mode="json") == ended.plan
+
+
+def test_what_is_salvaged_knows_the_plan(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    salvaged: list[Any] = []
+
+    def salvage(task: Task, state: JobState, seconds: float) -> Receipt:
+        salvaged.append(task.plan)
+        return Receipt(state=state)
+
+    monkeypatch.setattr("workers.dispatch.dispatcher._salvage", salvage)
+    backend = ScriptedBackend()
+    with house.dispatching(backend, grace_seconds=0.2):
+        job = house.submit()
+        backend.run().propose(1, PLAN)
+        while not backend.run().confirmed:
+            time.sleep(0.005)
+        house.cancel(job)
+        house.wait(job)
+    assert salvaged == [PLAN.model_dump(mode="json")]
+
+
+def test_a_plan_that_comes_too_late_is_neither_recorded_nor_confirmed(house: House) -> None:
+    backend = ScriptedBackend()
+    with house.dispatching(backend):
+        job = house.submit()
+        run = backend.run(0)
+        # Its owner is another dispatcher by now.
+        house.store.heartbeat(job.id, 1, -1.0)
+        house.store.requeue_expired()
+        run.propose(1, PLAN)
+        assert run.killed.wait(10)
+        backend.run(1).end(DONE)
+        ended = house.wait(job)
+    assert run.confirmed == []
+    assert ended.plan is None
 
 
 def test_a_silent_dispatchers_job_is_taken_over(house: House) -> None:

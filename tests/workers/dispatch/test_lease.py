@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.workers.dispatch.house import House
+from tests.workers.dispatch.house import PLAN, House
 from workers.dispatch.lease import Lease
 from workers.dispatch.task import Event, Receipt
 from workers.jobs import JobState
@@ -46,6 +46,17 @@ def test_a_lease_taken_over_writes_nothing(house: House, lease: Lease) -> None:
     assert not lease.publish(Receipt(state="succeeded", result=True))
     assert len(house.store.events(lease.job.id)) == before
     assert not lease.look().alive
+
+
+def test_a_plan_is_written_while_the_job_is_ours(house: House, lease: Lease) -> None:
+    assert lease.record(PLAN)
+    assert not lease.lost.is_set()
+    assert house.store.get_job(None, lease.job.id).plan == PLAN.model_dump(mode="json")
+    house.store.heartbeat(lease.job.id, lease.token, -1.0)
+    house.store.requeue_expired()
+    assert not lease.record(PLAN.model_copy(update={"compiled_from": 5}))
+    assert lease.lost.is_set()
+    assert house.store.get_job(None, lease.job.id).plan == PLAN.model_dump(mode="json")
 
 
 def test_giving_up_costs_an_attempt_and_releasing_does_not(house: House, lease: Lease) -> None:

@@ -1,13 +1,21 @@
 """Real models through the dispatcher and workers in this process."""
 
+import threading
 import time
+from typing import Any
 
 import pytest
 
-from tests.workers.dispatch.house import LONG, SHORT, House
+from models.cache import Cache
+from tests.workers.dispatch.house import LONG, PLAN, SHORT, House
+from tests.workers.dispatch.planner import plan_and_tell
+from workers.dispatch import actor
 from workers.dispatch.backend import WorkerLostError
 from workers.dispatch.local import LocalBackend
+from workers.dispatch.task import Receipt, Task
+from workers.execute import Emit
 from workers.jobs import JobState
+from workers.sink import Control
 
 
 def test_a_job_becomes_a_result(house: House) -> None:
@@ -69,6 +77,76 @@ def test_a_mistake_in_the_data_is_told_with_its_path(house: House) -> None:
     assert ended.error["type"].endswith(":model-error")
     assert ended.error["errors"][0].keys() == {"path", "message"}
     assert ended.result_prefix is None
+
+
+def test_a_plan_is_on_the_row_before_the_run_acts_on_it(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[Any] = []
+    waits: list[float] = []
+
+    def look(task: Task, emit: Emit, control: Control, cache: Cache | None) -> Receipt:
+        began = time.monotonic()
+        receipt = plan_and_tell(task, emit, control, cache)
+        waits.append(time.monotonic() - began)
+        seen.append(house.store.get_job(None, task.job).plan)
+        return receipt
+
+    monkeypatch.setattr(actor, "execute", look)
+    with house.dispatching(LocalBackend()):
+        for _ in range(5):
+            assert house.wait(house.submit()).state is JobState.SUCCEEDED
+    assert seen == [PLAN.model_dump(mode="json")] * 5
+    # About 5 ms on an idle machine, most of them the disk's; the bound is for a busy one.
+    assert min(waits) < 0.2
+
+
+def test_a_job_that_was_put_back_finds_its_plan(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found: list[Any] = []
+    committed = threading.Event()
+
+    def dawdle(task: Task, emit: Emit, control: Control, cache: Cache | None) -> Receipt:
+        found.append(task.plan)
+        receipt = plan_and_tell(task, emit, control, cache)
+        committed.set()
+        while len(found) == 1 and control.stop() is None:
+            time.sleep(0.005)
+        return receipt
+
+    monkeypatch.setattr(actor, "execute", dawdle)
+    with house.dispatching(LocalBackend()):
+        job = house.submit()
+        assert committed.wait(30)
+    with house.dispatching(LocalBackend()):
+        assert house.wait(job).state is JobState.SUCCEEDED
+    assert found == [None, PLAN.model_dump(mode="json")]
+
+
+def test_cancelling_ends_the_wait_for_a_plan(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    record = house.store.record_plan
+    asked, answered = threading.Event(), threading.Event()
+
+    def slow(*arguments: Any) -> bool:
+        asked.set()
+        assert answered.wait(30)
+        return record(*arguments)
+
+    def tell(task: Task, emit: Emit, control: Control, cache: Cache | None) -> Receipt:
+        receipt = plan_and_tell(task, emit, control, cache)
+        answered.set()
+        return receipt
+
+    monkeypatch.setattr(actor, "execute", tell)
+    monkeypatch.setattr(house.store, "record_plan", slow)
+    with house.dispatching(LocalBackend()):
+        job = house.submit()
+        assert asked.wait(30)
+        house.cancel(job)
+        assert house.wait(job).state is JobState.CANCELLED
+    told = [event.payload for event in house.store.events(job.id)]
+    assert {"found": None, "committed": False} in told
 
 
 def test_a_full_pool_takes_no_job(house: House) -> None:

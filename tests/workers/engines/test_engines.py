@@ -16,6 +16,7 @@ ADAPTER = TypeAdapter(AnyEngineOptions)
 SMALL = {
     "nuts": {"chains": 2, "warmup": 30, "draws": 10},
     "hmc": {"chains": 2, "warmup": 30, "draws": 10, "trajectory_length": 0.3},
+    "chees": {"chains": 8, "warmup": 30, "draws": 10},
     "vi": {"steps": 200, "draws": 50},
 }
 
@@ -29,7 +30,7 @@ def posterior():
 
 
 def test_the_samplers_are_found() -> None:
-    assert {"hmc", "nuts"} <= set(ENGINES)
+    assert {"chees", "hmc", "nuts"} <= set(ENGINES)
 
 
 @pytest.mark.parametrize("kind", sorted(ENGINES))

@@ -37,6 +37,15 @@ def test_badly_scaled_and_correlated_normals(condition: float, rho: float) -> No
     check(gaussian(condition, rho), HmcOptions(warmup=400, draws=500))
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("metric", ["low_rank", "dense"])
+@pytest.mark.parametrize("init", ["prior", "pathfinder"])
+def test_other_metrics_and_starts(metric: str, init: str) -> None:
+    options = HmcOptions(warmup=200, draws=300, metric=metric, init=init)
+    done = check(gaussian(1e4, 0.9), options)
+    assert min(done.findings.summary["x"].ess_bulk) > 500  # of 1 200
+
+
 def test_it_has_no_tree() -> None:
     done = finished(HmcOptions(chains=2, warmup=30, draws=10), gaussian(4.0, 0.0))
     assert done.draws.stats("tree_depth") is None

@@ -44,6 +44,15 @@ def test_badly_scaled_and_correlated_normals(condition: float, rho: float) -> No
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("metric", ["low_rank", "dense"])
+@pytest.mark.parametrize("init", ["prior", "pathfinder"])
+def test_other_metrics_and_starts(metric: str, init: str) -> None:
+    options = NutsOptions(warmup=200, draws=300, metric=metric, init=init)
+    done = check(gaussian(1e4, 0.9), options)
+    assert done.draws.stats("leapfrogs").mean() < 8
+
+
+@pytest.mark.slow
 def test_float32() -> None:
     done = check(gaussian(1e2, 0.5, dtype=torch.float32), NutsOptions(warmup=300, draws=500))
     assert done.codes() == []
@@ -176,11 +185,9 @@ def test_no_warm_up_and_a_short_one() -> None:
         ("warmup", -1, "greater than or equal to 0"),
         ("target_accept", 1.0, "less than 1"),
         ("max_tree_depth", 0, "greater than or equal to 1"),
-        ("metric", "dense", "not available yet"),
-        ("metric", "low_rank", "not available yet"),
         ("metric", "round", "Input should be"),
         ("init", "zero", "Input should be"),
-        ("until", {"ess_bulk": 400}, "not available yet"),
+        ("until", {"ess_bulk": 0}, "greater than 0"),
     ],
 )
 def test_options_out_of_range(option: str, value: object, message: str) -> None:

@@ -5,10 +5,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from workers.store import blocks as blocks_module
 from workers.store.artifacts import Artifacts
 from workers.store.blocks import Blocks, BlockWriter
 
 KEY = "jobs/a/1/draws.arrow"
+
+
+@pytest.fixture(params=[0, 1 << 16], ids=["made anew", "held"], autouse=True)
+def held(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Views of a table's blocks are held if it is small; what is read is the same."""
+    monkeypatch.setattr(blocks_module, "_HELD", request.param)
 
 
 @pytest.fixture
@@ -40,6 +47,15 @@ def test_blocks_of_any_size_read_back_as_one(artifacts: Artifacts, sizes: list[i
     assert (blocks.chains, blocks.draws) == (3, 7)
     for quantity in blocks.quantities:
         np.testing.assert_array_equal(blocks.read(quantity), values[quantity.name])
+
+
+def test_columns_are_read_alone_and_in_the_order_asked_for(artifacts: Artifacts) -> None:
+    values = arrays(3, 7)
+    write(artifacts, values, [2, 5]).close()
+    found = Blocks(artifacts, KEY).columns(["theta[1,2]", "mu"])
+    np.testing.assert_array_equal(found[0], values["theta"][:, :, 1, 2])
+    np.testing.assert_array_equal(found[1], values["mu"])
+    assert Blocks(artifacts, KEY).columns([]).shape == (0, 3, 7)
 
 
 def test_a_reader_sees_whole_blocks_while_they_are_written(artifacts: Artifacts) -> None:

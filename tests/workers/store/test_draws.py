@@ -10,6 +10,7 @@ import pytest
 from workers.draws import MemorySink
 from workers.engines.engine import Draws
 from workers.sink import AbstractSink
+from workers.store import draws as draws_module
 from workers.store.artifacts import Artifacts
 from workers.store.draws import ArrowDraws, ArrowSink
 
@@ -43,10 +44,27 @@ def test_it_gives_what_the_sink_in_memory_gives(artifacts: Artifacts) -> None:
     assert found.names() == expected.names() == ("mu", "theta", "L")
     for name in expected.names():
         np.testing.assert_array_equal(found.values(name), expected.values(name))
+        assert found.shape(name) == expected.shape(name)
+        groups = [*found.entries(name, 3)], [*expected.entries(name, 3)]
+        assert [g.shape for g in groups[0]] == [g.shape for g in groups[1]]
+        np.testing.assert_array_equal(*(np.concatenate(g) for g in groups))
     np.testing.assert_array_equal(found.stats("acceptance"), expected.stats("acceptance"))
     assert found.stats("energy") is None
-    with pytest.raises(KeyError):
-        found.values("acceptance")
+    for missing in (found.values, found.shape, lambda name: next(found.entries(name, 1))):
+        with pytest.raises(KeyError):
+            missing("acceptance")
+
+
+@pytest.mark.parametrize(("ahead", "width"), [(1, 1), (1, 4), (40, 1), (100, 2), (1000, 3)])
+def test_entries_are_read_ahead_and_given_as_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ahead: int, width: int
+) -> None:
+    monkeypatch.setattr(draws_module, "_AHEAD", ahead)
+    draws = fill(ArrowSink(Artifacts(tmp_path.as_uri()), PREFIX, lambda kind, payload: None))
+    groups = list(draws.entries("theta", width))
+    assert all(len(group) == width for group in groups[:-1])
+    assert len(groups) == -(-3 // width)
+    np.testing.assert_array_equal(np.concatenate(groups).transpose(1, 2, 0), draws.values("theta"))
 
 
 def test_a_run_without_draws_has_no_chains(artifacts: Artifacts) -> None:

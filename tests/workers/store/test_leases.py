@@ -88,6 +88,52 @@ class TestPublish:
         assert [event.id for event in store.events(claim.job.id)] == [1, 2, 3]
 
 
+class TestPlan:
+    def test_it_is_read_back_bit_for_bit_and_replaced_whole(
+        self, store: Store, database: str
+    ) -> None:
+        job = submit(store)
+        assert (job.plan, store.get_job(None, job.id).plan) == (None, None)
+        claim = take(store)
+        plan = {"engine": {"kind": "nuts", "target_accept": 0.1 + 0.2}, "why": ["§ 5: «1e-300»"]}
+        assert store.record_plan(job.id, claim.token, plan)
+        other = create_store(database)
+        assert other.get_job(None, job.id).plan == plan
+        other.close()
+        assert store.record_plan(job.id, claim.token, {"compiled_from": 137})
+        assert store.get_job(None, job.id).plan == {"compiled_from": 137}
+        assert [event.kind for event in store.events(job.id)] == ["state", "state"]
+
+    def test_the_next_attempts_find_it(self, store: Store, clock: TurnedClock) -> None:
+        job = submit(store)
+        first = take(store, 10)
+        store.record_plan(job.id, first.token, {"threads": 2})
+        clock.turn(11)
+        store.requeue_expired()
+        second = take(store)
+        assert second.job.plan == {"threads": 2}
+        store.release(job.id, second.token)
+        third = take(store)
+        assert third.job.plan == {"threads": 2}
+        store.publish(job.id, third.token, JobState.SUCCEEDED, "jobs/x/3")
+        assert store.get_job(None, job.id).plan == {"threads": 2}
+
+    def test_a_late_worker_writes_none(self, store: Store, clock: TurnedClock) -> None:
+        job = submit(store)
+        assert not store.record_plan(job.id, 0, {"threads": 1}), "nobody has it"
+        late = take(store, 10)
+        clock.turn(11)
+        store.requeue_expired()
+        assert not store.record_plan(job.id, late.token, {"threads": 1})
+        claim = take(store)
+        assert not store.record_plan(job.id, late.token, {"threads": 1})
+        assert store.get_job(None, job.id).plan is None
+        assert store.record_plan(job.id, claim.token, {"threads": 2})
+        store.publish(job.id, claim.token, JobState.SUCCEEDED, "jobs/x/2")
+        assert not store.record_plan(job.id, claim.token, {"threads": 3})
+        assert store.get_job(None, job.id).plan == {"threads": 2}
+
+
 class TestLostLease:
     def test_a_heartbeat_keeps_the_job(self, store: Store, clock: TurnedClock) -> None:
         submit(store)

@@ -9,10 +9,12 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import Engine, inspect, text
 
+from tests.workers.store.submissions import submit
 from workers.store.connection import connect, writer
 from workers.store.errors import StoreError
 from workers.store.migrate import configuration, migrate
 from workers.store.schema import metadata
+from workers.store.store import Store
 
 
 @pytest.fixture
@@ -48,6 +50,17 @@ def test_it_can_be_run_again_and_undone(engine: Engine) -> None:
     with writer(engine).begin() as connection:
         command.downgrade(configuration(connection), "base")
     assert set(inspect(engine).get_table_names()) <= {"alembic_version", "sqlite_sequence"}
+
+
+def test_to_undo_the_plans_takes_nothing_else_along(engine: Engine) -> None:
+    store = Store(engine)
+    job = submit(store, labels={"study": "a"})
+    with writer(engine).begin() as connection:
+        command.downgrade(configuration(connection), "0003")
+    assert "plan" not in {column["name"] for column in inspect(engine).get_columns("jobs")}
+    migrate(writer(engine))
+    assert store.list_jobs(None, label="study=a")[0] == [job]
+    assert len(store.events(job.id)) == 1
 
 
 def test_a_database_of_a_newer_program_is_refused(engine: Engine) -> None:

@@ -6,10 +6,12 @@ import torch
 from torch import Tensor
 
 from models.density import AbstractLogDensity
-from workers.engines.kernels import dual_averaging, metric, step_size, welford
+from workers.engines.kernels import dual_averaging, fisher, pool, step_size
 from workers.engines.kernels.dual_averaging import DualAveraging
 from workers.engines.kernels.initial import Point
-from workers.engines.kernels.welford import Welford
+from workers.engines.kernels.metric import Kind, Metric
+from workers.engines.kernels.pool import Pool
+from workers.engines.kernels.starts import Start
 from workers.engines.kernels.windows import Schedule
 
 #: Updates after which the average of dual averaging is used.
@@ -21,10 +23,9 @@ class Adaptation:
     """What has been learnt so far."""
 
     step: DualAveraging
-    #: The scale of the metric, `C x D`.
-    scale: Tensor
-    #: Of the positions in the present window.
-    moments: Welford
+    metric: Metric
+    #: The positions in the present window.
+    pool: Pool
 
     @property
     def step_size(self) -> Tensor:
@@ -42,14 +43,13 @@ class Adaptation:
         return self.step.log_average.exp()
 
 
-def start(density: AbstractLogDensity, point: Point, generator: torch.Generator) -> Adaptation:
-    """Return what is known before the first transition: a unit metric and a step size for it."""
+def start(density: AbstractLogDensity, begun: Start, generator: torch.Generator) -> Adaptation:
+    """Return what is known before the first transition: the start's metric and a step size."""
+    point = begun.point
     chains = len(point.z)
-    scale = metric.unit(chains, density.dim, density.dtype, density.device)
     one = torch.ones(chains, dtype=torch.float64, device=density.device)
-    first = step_size.reasonable(density, point, one, scale, generator)
-    moments = welford.start(chains, density.dim, density.device)
-    return Adaptation(dual_averaging.start(first), scale, moments)
+    first = step_size.reasonable(density, point, one, begun.metric, generator)
+    return Adaptation(dual_averaging.start(first), begun.metric, Pool())
 
 
 def learn(
@@ -60,6 +60,7 @@ def learn(
     iteration: int,
     schedule: Schedule,
     target: float,
+    kind: Kind,
     generator: torch.Generator,
 ) -> Adaptation:
     """Return what is known after a transition of the warm-up.
@@ -72,21 +73,25 @@ def learn(
         iteration: its number, from 0.
         schedule: the windows.
         target: the acceptance to aim at.
+        kind: the shape of the metric.
         generator: randomness.
     """
     known = replace(known, step=dual_averaging.update(known.step, acceptance, target))
     if iteration in schedule.slow:
-        known = replace(known, moments=welford.update(known.moments, point.z))
+        known = replace(known, pool=pool.add(known.pool, point))
     if iteration in schedule.ends:
-        known = _remeasure(known, density, point, generator)
+        known = remeasure(known, density, point, kind, generator)
     return known
 
 
-def _remeasure(
-    known: Adaptation, density: AbstractLogDensity, point: Point, generator: torch.Generator
+def remeasure(
+    known: Adaptation,
+    density: AbstractLogDensity,
+    point: Point,
+    kind: Kind,
+    generator: torch.Generator,
 ) -> Adaptation:
     """Take the window's metric, and begin the step size and the next window anew."""
-    scale = metric.learn(known.moments, known.scale)
-    first = step_size.reasonable(density, point, known.step_size, scale, generator)
-    moments = welford.start(len(point.z), density.dim, density.device)
-    return Adaptation(dual_averaging.start(first), scale, moments)
+    learnt = fisher.learn(kind, known.pool, known.metric)
+    first = step_size.reasonable(density, point, known.step_size, learnt, generator)
+    return Adaptation(dual_averaging.start(first), learnt, Pool())

@@ -1,48 +1,131 @@
-"""The Hamiltonian transition of fixed length, with a jittered step.
+"""Hamiltonian transitions of a length that is known beforehand.
 
-Neal, MCMC using Hamiltonian dynamics (2011), section 5.3; the step size varies by 20 % from
-transition to transition (section 5.4.2.2), so that no period of the target matches the trajectory.
+Neal, MCMC using Hamiltonian dynamics (2011), sections 5.3 and 5.4.2. `transition` is the seam at
+which a compiled runtime takes over: all its randomness comes in as arguments.
 """
+
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from models.density import AbstractLogDensity
+from models.native.handle import DensityHandle
 from workers.engines.kernels.initial import Point, choose
-from workers.engines.kernels.leapfrog import Phase, gain, leapfrog, log_joint, stride
+from workers.engines.kernels.leapfrog import (
+    Phase,
+    Stride,
+    drift,
+    gain,
+    kick,
+    leapfrog,
+    log_joint,
+    stride,
+)
 from workers.engines.kernels.ledger import DIVERGENCE
+from workers.engines.kernels.metric import Metric
 from workers.engines.kernels.transition import Transition
+from workers.engines.native import transitions as native
 
-#: Half the width of the step size's jitter, relative.
+#: Half the width of the step size's jitter in `hmc`, relative: no period of the target matches the
+#: trajectory.
 JITTER = 0.2
 #: Leapfrogs of one transition at the most, and at the most during warm-up, where dual averaging
 #: tries very small steps.
 LONGEST, LONGEST_WARM = 1024, 128
 
 
+class Proposed(NamedTuple):
+    """A transition, and the proposal that it took or left."""
+
+    made: Transition
+    #: `C x D`: the end of the trajectory, and its momentum in whitened coordinates.
+    z: Tensor
+    p: Tensor
+
+
+def transition(
+    density: AbstractLogDensity,
+    point: Point,
+    momentum: Tensor,
+    step_size: Tensor,
+    leaps: int,
+    metric: Metric,
+    log_u: Tensor,
+) -> Proposed:
+    """Return one transition of `leaps` leapfrogs of every chain, the same number for each.
+
+    A pure function of its arguments. Only the force is asked for on the way; the log density, of
+    the end alone.
+
+    Args:
+        density: the target.
+        point: where the chains are.
+        momentum: `C x D`, standard normal: whitened coordinates.
+        step_size: `C` in float64.
+        leaps: at least 1.
+        metric: under which the chains move.
+        log_u: `C` in float64: logs of uniform numbers, to accept by.
+    """
+    counts = torch.full_like(log_u, leaps, dtype=torch.int64)
+    if density.handle is not None:
+        return _compiled(density.handle, point, momentum, step_size, counts, metric, log_u)
+    start = Phase(point.z, momentum, point.gradient, point.log_density)
+    end = _fly(density, start, stride(step_size, metric), leaps)
+    return Proposed(_settle(point, start, end, log_u, counts), end.z, end.p)
+
+
+def _compiled(
+    handle: DensityHandle,
+    point: Point,
+    momentum: Tensor,
+    step_size: Tensor,
+    leaps: Tensor,
+    metric: Metric,
+    log_u: Tensor,
+) -> Proposed:
+    """The same in native code."""
+    move = native.fly(handle, point, momentum, step_size, leaps, metric, log_u, proposals=True)
+    made = Transition(move.point, move.acceptance, move.divergent, move.energy, leaps, {})
+    assert move.proposal is not None
+    assert move.proposal_momentum is not None
+    return Proposed(made, move.proposal, move.proposal_momentum)
+
+
 def hmc(
     density: AbstractLogDensity,
     point: Point,
     step_size: Tensor,
-    scale: Tensor,
+    metric: Metric,
     generator: torch.Generator,
     trajectory_length: float,
     longest: int = LONGEST,
 ) -> Transition:
-    """Return one HMC transition (see `transition.Kernel`).
+    """Return one HMC transition (see `transition.Kernel`) with a jittered step size.
 
     Each chain takes `ceil(trajectory_length / step_size)` leapfrogs, `longest` at the most. A chain
     that is done goes on with a step of zero, which moves nothing.
     """
-    p = torch.randn(point.z.shape, generator=generator, dtype=scale.dtype, device=scale.device)
-    u = torch.rand(2, len(step_size), generator=generator, dtype=torch.float64, device=scale.device)
+    z = point.z
+    p = torch.randn(z.shape, generator=generator, dtype=z.dtype, device=z.device)
+    u = torch.rand(2, len(step_size), generator=generator, dtype=torch.float64, device=z.device)
     leaps = (trajectory_length / step_size).ceil().clamp(1, longest).long()
     jittered = step_size * (1.0 + JITTER * (2.0 * u[0] - 1.0))
-    start = Phase(point.z, p, point.gradient, point.log_density)
+    if density.handle is not None:
+        move = native.fly(
+            density.handle, point, p, jittered, leaps, metric, u[1].log(), proposals=False
+        )
+        return Transition(move.point, move.acceptance, move.divergent, move.energy, leaps, {})
+    start = Phase(z, p, point.gradient, point.log_density)
+    end = _integrate(density, start, jittered, metric, leaps)
+    return _settle(point, start, end, u[1].log(), leaps)
+
+
+def _settle(point: Point, start: Phase, end: Phase, log_u: Tensor, leaps: Tensor) -> Transition:
+    """Accept or refuse the end of a trajectory (Metropolis)."""
     initial = log_joint(start)
-    end = _integrate(density, start, jittered, scale, leaps)
     rise = gain(end, initial)
-    accepted = u[1].log() < rise
+    accepted = log_u < rise
     kept = torch.where(accepted, rise, 0.0)
     return Transition(
         point=choose(accepted, Point(end.z, end.log_density, end.gradient), point),
@@ -54,13 +137,25 @@ def hmc(
     )
 
 
+def _fly(density: AbstractLogDensity, start: Phase, by: Stride, leaps: int) -> Phase:
+    """Return the phase after `leaps` leapfrogs; the half kicks between two of them are joined."""
+    z, metric = start.z, by.metric
+    p = kick(start.p, by.half, start.gradient, metric)
+    for _ in range(leaps - 1):
+        z = drift(z, by, p)
+        p = kick(p, by.full, density.force(z), metric)
+    z = drift(z, by, p)
+    log_density, gradient = density.value_and_grad(z)
+    return Phase(z, kick(p, by.half, gradient, metric), gradient, log_density)
+
+
 def _integrate(
-    density: AbstractLogDensity, phase: Phase, step_size: Tensor, scale: Tensor, leaps: Tensor
+    density: AbstractLogDensity, phase: Phase, step_size: Tensor, metric: Metric, leaps: Tensor
 ) -> Phase:
     shortest, longest = (int(n) for n in leaps.aminmax())
-    by = stride(step_size, scale)
+    by = stride(step_size, metric)
     for n in range(longest):
         if n >= shortest:
-            by = stride(step_size * (leaps > n), scale)
+            by = stride(step_size * (leaps > n), metric)
         phase = leapfrog(density, phase, by)
     return phase

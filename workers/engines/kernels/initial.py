@@ -9,8 +9,9 @@ from torch import Tensor
 from models.density import AbstractLogDensity, Target
 from workers.errors import NoInitialPointError
 
-#: `prior`: a draw from the prior; `uniform`: uniform(-2, 2) on the unconstrained scale.
-Init = Literal["prior", "uniform"]
+#: `prior`: a draw from the prior; `uniform`: uniform(-2, 2) on the unconstrained scale;
+#: `pathfinder`: from there on along an ascent, see `pathfinder`.
+Init = Literal["prior", "uniform", "pathfinder"]
 
 #: How often each chain may try.
 TRIES = 100

@@ -37,10 +37,10 @@ class LbfgsState:
     stuck: Tensor
 
 
-def start_lbfgs(objective: Function, z: Tensor) -> LbfgsState:
-    """Begin at `z`: `C x D` in float64."""
+def start_lbfgs(objective: Function, z: Tensor, memory: int = MEMORY) -> LbfgsState:
+    """Begin at `z`: `C x D` in float64, to remember `memory` pairs."""
     value, gradient = objective(z)
-    empty = z.new_zeros(MEMORY, *z.shape)
+    empty = z.new_zeros(memory, *z.shape)
     return LbfgsState(
         z=z,
         value=value,

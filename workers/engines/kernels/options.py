@@ -1,11 +1,11 @@
 """Options that every sampler has."""
 
-from typing import Literal
-
-from pydantic import Field, field_validator
+from pydantic import Field
 
 from workers.engines.engine import EngineOptions
 from workers.engines.kernels.initial import Init
+from workers.engines.kernels.metric import Kind
+from workers.goal import Goal
 
 
 class AbstractSamplerOptions(EngineOptions):
@@ -27,27 +27,17 @@ class AbstractSamplerOptions(EngineOptions):
         lt=1.0,
         description="Mean acceptance to adapt the step size to; raise it against divergences.",
     )
-    metric: Literal["diagonal", "low_rank", "dense"] = Field(
-        default="diagonal", description="Shape of the mass matrix; only `diagonal` for now."
+    metric: Kind = Field(
+        default="diagonal",
+        description="Shape of the mass matrix: `diagonal`; `low_rank`, a diagonal and the "
+        "directions on which it is far off; or `dense`.",
     )
     init: Init = Field(
         default="prior",
-        description="Where chains start: a draw from the `prior`, or `uniform` on (-2, 2) "
-        "unconstrained.",
+        description="Where chains start: a draw from the `prior`; `uniform` on (-2, 2) "
+        "unconstrained; or `pathfinder`, a draw near the typical set that an ascent finds.",
     )
-    until: None = Field(
-        default=None, description="Stop early at a quality target; not available yet."
+    until: Goal | None = Field(
+        default=None,
+        description="Stop as soon as the draws are this good; `draws` is then the most per chain.",
     )
-
-    @field_validator("metric")
-    @classmethod
-    def _built_metric(cls, value: str) -> str:
-        if value != "diagonal":
-            raise ValueError(f"the metric '{value}' is not available yet; use 'diagonal'")
-        return value
-
-    @field_validator("until", mode="before")
-    @classmethod
-    def _no_until(cls, value: object) -> None:
-        if value is not None:
-            raise ValueError("'until' is not available yet; leave it out and set 'draws'")

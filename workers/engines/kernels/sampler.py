@@ -3,7 +3,7 @@
 An engine is this with its own transition kernel; see `hmc` and `nuts`.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -11,11 +11,12 @@ from torch import Tensor
 from models.density import AbstractLogDensity
 from workers.diagnostics import diagnose
 from workers.engines.engine import Draws, Info
-from workers.engines.kernels import adaptation
+from workers.engines.kernels import adaptation, starts
 from workers.engines.kernels.adaptation import Adaptation
-from workers.engines.kernels.initial import Point, find_initial
+from workers.engines.kernels.initial import Point
 from workers.engines.kernels.options import AbstractSamplerOptions
 from workers.engines.kernels.transition import Kernel, Transition
+from workers.engines.kernels.watch import Watch
 from workers.engines.kernels.windows import schedule
 from workers.results import Findings, Outcome
 from workers.summaries import summarize
@@ -36,6 +37,12 @@ class SamplerState:
     #: Divergent transitions after warm-up, and leapfrogs in all, over all chains.
     divergences: int
     leapfrogs: int
+    #: Where the chains started, a sentence.
+    init: str
+    #: How good the draws are, where that decides when to stop.
+    watch: Watch
+    #: On the compiled tier: every chain's own random numbers, `C x 4`.
+    streams: Tensor | None = None
 
 
 def begin(
@@ -46,9 +53,11 @@ def begin(
     Raises:
         NoInitialPointError: a chain found no finite point in 100 tries.
     """
-    point = find_initial(density, generator, options.chains, options.init)
-    known = adaptation.start(density, point, generator)
-    return SamplerState(0, point, known, generator.get_state(), 0, 0)
+    chains = options.chains
+    start = starts.begin(density, generator, chains, chains, options.init, options.metric)
+    known = adaptation.start(density, start, generator)
+    watch = Watch(options.until)
+    return SamplerState(0, start.point, known, generator.get_state(), 0, 0, start.origin, watch)
 
 
 def advance(
@@ -63,7 +72,7 @@ def advance(
     warm = state.iteration < options.warmup
     known = state.known
     step_size = known.step_size if warm else known.final_step_size
-    made = kernel(density, state.point, step_size, known.scale, generator)
+    made = kernel(density, state.point, step_size, known.metric, generator)
     if warm:
         known = adaptation.learn(
             known,
@@ -73,15 +82,18 @@ def advance(
             state.iteration,
             schedule(options.warmup),
             options.target_accept,
+            options.metric,
             generator,
         )
-    after = SamplerState(
+    after = replace(
+        state,
         iteration=state.iteration + 1,
         point=made.point,
         known=known,
         random=generator.get_state(),
         divergences=state.divergences + (0 if warm else int(made.divergent.sum())),
         leapfrogs=state.leapfrogs + int(made.leapfrogs.sum()),
+        watch=state.watch if warm else state.watch.take(density, made.point.z[:, None]),
     )
     return after, _info(options, after, made, step_size, warm)
 
@@ -97,6 +109,7 @@ def _info(
     progress = {"divergences": float(state.divergences), "step_size": float(step_size.mean())}
     if warm:
         return Info("warmup", state.iteration, total, progress=progress)
+    progress |= state.watch.numbers()
     stats = {
         "acceptance": made.acceptance,
         "divergent": made.divergent,
@@ -116,25 +129,43 @@ def _info(
     )
 
 
-def ended(options: AbstractSamplerOptions, state: SamplerState) -> Outcome | None:
-    """Return how the run ended, once it has made all its draws."""
-    if state.iteration < options.warmup + options.draws:
+def ended(
+    options: AbstractSamplerOptions, iteration: int, divergences: int, watch: Watch
+) -> Outcome | None:
+    """Return how the run ended, once its draws are good enough or all made."""
+    if watch.met:
+        return Outcome.CONVERGED
+    if iteration < options.warmup + options.draws:
         return None
-    if state.divergences == options.chains * options.draws:
+    if divergences == options.chains * options.draws:
         return Outcome.ALL_DIVERGENT
-    return Outcome.COMPLETED
+    return Outcome.COMPLETED if options.until is None else Outcome.MAX_ITERATIONS
 
 
 def conclude(
-    state: SamplerState, outcome: Outcome, draws: Draws, max_tree_depth: int | None = None
+    leapfrogs: int,
+    outcome: Outcome,
+    draws: Draws,
+    init: str,
+    *,
+    max_tree_depth: int | None = None,
+    superchains: int | None = None,
 ) -> Findings:
-    """Return summary, diagnostics and warnings of the draws."""
-    summary = summarize(draws)
+    """Return summary, diagnostics and warnings of the draws.
+
+    Args:
+        leapfrogs: of the whole run, over all chains.
+        outcome: how it ended.
+        draws: what it drew.
+        init: where the chains started, a sentence.
+        max_tree_depth: the option, for engines that have it.
+        superchains: groups of chains that share a start; None where each has its own.
+    """
+    summary = summarize(draws, superchains=superchains)
+    found = diagnose(draws, summary, leapfrogs=leapfrogs, max_tree_depth=max_tree_depth)
     return Findings(
         outcome=outcome,
         message=outcome.sentence,
         summary=summary,
-        diagnostics=diagnose(
-            draws, summary, leapfrogs=state.leapfrogs, max_tree_depth=max_tree_depth
-        ),
+        diagnostics=found.model_copy(update={"init": init}),
     )

@@ -11,6 +11,7 @@ from torch import Tensor
 from models.density import AbstractLogDensity
 from workers.engines.kernels.initial import Point
 from workers.engines.kernels.leapfrog import Phase, gain, leapfrog, log_joint, stride
+from workers.engines.kernels.metric import Metric
 
 _THRESHOLD = math.log(0.8)
 #: Doublings or halvings at the most: from 1 down to 1e-15 or up to 1e15.
@@ -21,7 +22,7 @@ def reasonable(
     density: AbstractLogDensity,
     point: Point,
     step_size: Tensor,
-    scale: Tensor,
+    metric: Metric,
     generator: torch.Generator,
 ) -> Tensor:
     """Return a step size per chain, `C`, to begin dual averaging with.
@@ -30,15 +31,16 @@ def reasonable(
         density: the target.
         point: where the chains are.
         step_size: where the search starts, `C`.
-        scale: the metric, `C x D`.
+        metric: under which steps are taken.
         generator: randomness; the same amount whatever the search does.
     """
-    p = torch.randn(point.z.shape, generator=generator, dtype=scale.dtype, device=scale.device)
-    start = Phase(point.z, p, point.gradient, point.log_density)
+    z = point.z
+    p = torch.randn(z.shape, generator=generator, dtype=z.dtype, device=z.device)
+    start = Phase(z, p, point.gradient, point.log_density)
     initial = log_joint(start)
 
     def small_enough(step_size: Tensor) -> Tensor:
-        return gain(leapfrog(density, start, stride(step_size, scale)), initial) > _THRESHOLD
+        return gain(leapfrog(density, start, stride(step_size, metric)), initial) > _THRESHOLD
 
     step_size = step_size.double()
     doubling = small_enough(step_size)

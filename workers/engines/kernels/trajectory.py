@@ -16,6 +16,7 @@ from models.density import AbstractLogDensity
 from workers.engines.kernels.initial import Point
 from workers.engines.kernels.leapfrog import Phase, Stride, log_joint, stride
 from workers.engines.kernels.ledger import Ledger
+from workers.engines.kernels.metric import Metric
 from workers.engines.kernels.subtree import Subtree, grow
 from workers.engines.kernels.transition import Transition
 from workers.engines.kernels.turning import straight
@@ -84,17 +85,18 @@ def nuts(
     density: AbstractLogDensity,
     point: Point,
     step_size: Tensor,
-    scale: Tensor,
+    metric: Metric,
     generator: torch.Generator,
     max_depth: int,
 ) -> Transition:
     """Return one NUTS transition (see `transition.Kernel`) of at most `2^max_depth - 1` leaps."""
-    p = torch.randn(point.z.shape, generator=generator, dtype=scale.dtype, device=scale.device)
+    z = point.z
+    p = torch.randn(z.shape, generator=generator, dtype=z.dtype, device=z.device)
     numbers = Numbers(generator, max_depth, len(step_size))
-    start = Phase(point.z, p, point.gradient, point.log_density)
+    start = Phase(z, p, point.gradient, point.log_density)
     initial = log_joint(start)
     ledger, tree = Ledger(start.log_density), _plant(start)
-    strides = _strides(step_size, scale, numbers.forward)
+    strides = _strides(step_size, metric, numbers.forward)
     for depth, by in enumerate(strides):
         tree = _double(density, tree, by, initial, depth, numbers, ledger)
         if not bool(tree.active.any()):
@@ -111,12 +113,12 @@ def nuts(
     )
 
 
-def _strides(step_size: Tensor, scale: Tensor, forward: Tensor) -> list[Stride]:
+def _strides(step_size: Tensor, metric: Metric, forward: Tensor) -> list[Stride]:
     """Return the signed stride of every doubling."""
-    by = stride(step_size, scale)
+    by = stride(step_size, metric)
     halves = torch.where(forward, by.half, -by.half).unbind(0)
     fulls = torch.where(forward, by.full, -by.full).unbind(0)
-    return [Stride(half, full) for half, full in zip(halves, fulls, strict=True)]
+    return [Stride(half, full, metric) for half, full in zip(halves, fulls, strict=True)]
 
 
 def _plant(start: Phase) -> Tree:

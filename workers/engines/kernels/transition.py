@@ -9,6 +9,7 @@ from torch import Tensor
 
 from models.density import AbstractLogDensity
 from workers.engines.kernels.initial import Point
+from workers.engines.kernels.metric import Metric
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ class Kernel(Protocol):
         density: AbstractLogDensity,
         point: Point,
         step_size: Tensor,
-        scale: Tensor,
+        metric: Metric,
         generator: torch.Generator,
     ) -> Transition:
         """Return the next transition.
@@ -45,6 +46,6 @@ class Kernel(Protocol):
             density: the target.
             point: where the chains are.
             step_size: `C` in float64.
-            scale: the metric, `C x D`.
+            metric: under which the chains move.
             generator: randomness; every call takes the same amount, whatever the chains do.
         """

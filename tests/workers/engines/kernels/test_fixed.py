@@ -7,6 +7,7 @@ import torch
 from tests.workers.densities import GaussianDensity, half_space
 from workers.engines.kernels.fixed import LONGEST, hmc
 from workers.engines.kernels.initial import Point, evaluate
+from workers.engines.kernels.metric import Metric
 from workers.engines.kernels.transition import Transition
 
 
@@ -22,7 +23,7 @@ def exact(chains: int) -> Point:
 def move(target, point: Point, step, length: float = 1.5) -> Transition:
     size = torch.as_tensor(step, dtype=torch.float64).expand(len(point.z))
     source = torch.Generator().manual_seed(2)
-    return hmc(target, point, size, torch.ones_like(point.z), source, length)
+    return hmc(target, point, size, Metric(torch.ones_like(point.z[0])), source, length)
 
 
 def test_the_target_is_invariant() -> None:

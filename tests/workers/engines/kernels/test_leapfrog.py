@@ -7,6 +7,7 @@ import torch
 
 from tests.workers.densities import FunctionDensity, GaussianDensity, funnel
 from workers.engines.kernels.leapfrog import Phase, gain, leapfrog, log_joint, stride
+from workers.engines.kernels.metric import Metric
 
 
 def oscillator(dtype: torch.dtype = torch.float64) -> GaussianDensity:
@@ -22,7 +23,7 @@ def launch(density, chains: int = 3, seed: int = 5) -> Phase:
 
 
 def fly(density, phase: Phase, step: float, count: int, scale: float = 1.0) -> Phase:
-    by = stride(torch.full((len(phase.z),), step), torch.full_like(phase.z, scale))
+    by = stride(torch.full((len(phase.z),), step), Metric(torch.full_like(phase.z[0], scale)))
     for _ in range(count):
         phase = leapfrog(density, phase, by)
     return phase

@@ -9,6 +9,7 @@ from tests.workers.densities import GaussianDensity
 from workers.engines.kernels import step_size
 from workers.engines.kernels.initial import evaluate
 from workers.engines.kernels.leapfrog import Phase, gain, leapfrog, log_joint, stride
+from workers.engines.kernels.metric import Metric
 
 
 @pytest.mark.parametrize("sd", [1e-3, 1.0, 1e3])
@@ -17,7 +18,7 @@ def test_the_acceptance_crosses_its_threshold_within_a_factor_of_two(sd, first) 
     density = GaussianDensity(torch.zeros(5), sd**2 * torch.eye(5))
     z = sd * torch.randn(3, 5, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
     point = evaluate(density, z)
-    scale = torch.ones_like(z)
+    scale = Metric(torch.ones_like(z[0]))
     found = step_size.reasonable(
         density,
         point,
@@ -41,5 +42,5 @@ def test_a_flat_density_ends_the_search() -> None:
     density = GaussianDensity(torch.zeros(1), 1e40 * torch.eye(1, dtype=torch.float64))
     point = evaluate(density, torch.ones(2, 1, dtype=torch.float64))
     one = torch.ones(2)
-    found = step_size.reasonable(density, point, one, one[:, None].double(), torch.Generator())
+    found = step_size.reasonable(density, point, one, Metric(one[:1].double()), torch.Generator())
     assert bool(found.isfinite().all())

@@ -10,6 +10,7 @@ from torch import Tensor
 from tests.workers.densities import GaussianDensity, half_space
 from tests.workers.engines.kernels.recursive import RecursiveNuts
 from workers.engines.kernels.initial import Point, evaluate
+from workers.engines.kernels.metric import Metric
 from workers.engines.kernels.trajectory import nuts
 from workers.engines.kernels.transition import Transition
 
@@ -32,7 +33,8 @@ def exact(chains: int) -> Point:
 
 def move(density, point: Point, step: float, seed: int = 9, max_depth: int = 10) -> Transition:
     size = torch.full((len(point.z),), step, dtype=torch.float64)
-    return nuts(density, point, size, torch.ones_like(point.z), generator(seed), max_depth)
+    ones = Metric(torch.ones_like(point.z[0]))
+    return nuts(density, point, size, ones, generator(seed), max_depth)
 
 
 def mean_and_error(values: Tensor) -> tuple[float, float]:
@@ -87,7 +89,7 @@ def test_another_chain_changes_no_bit_of_a_chain() -> None:
 def test_a_chain_with_too_large_a_step_diverges_and_stays() -> None:
     start = exact(3)
     size = torch.tensor([0.5, 1e4, 0.5], dtype=torch.float64)
-    made = nuts(gaussian(), start, size, torch.ones_like(start.z), generator(), 10)
+    made = nuts(gaussian(), start, size, Metric(torch.ones_like(start.z[0])), generator(), 10)
     assert made.divergent.tolist() == [False, True, False]
     assert bool((made.point.z[1] == start.z[1]).all())
     assert made.leapfrogs[1] == 1
@@ -134,7 +136,7 @@ def test_the_generator_moves_on_by_a_fixed_amount() -> None:
     for step in (0.01, 1.0):
         source = generator()
         size = torch.full((4,), step, dtype=torch.float64)
-        nuts(gaussian(), exact(4), size, torch.ones(4, 2, dtype=torch.float64), source, 10)
+        nuts(gaussian(), exact(4), size, Metric(torch.ones(2, dtype=torch.float64)), source, 10)
         states.append(source.get_state())
     assert bool((states[0] == states[1]).all())
 

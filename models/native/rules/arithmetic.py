@@ -1,0 +1,170 @@
+"""Elementwise operations on real numbers."""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch.fx import Node
+
+from models.native import operations as ops
+from models.native.lowering import Lowering, shape_of
+from models.native.rule import Rules
+from models.native.values import Value
+
+RULES = Rules()
+_ATEN = torch.ops.aten
+
+_SAME_NAME = (
+    "exp log log1p expm1 log2 log10 sqrt sin cos tan tanh sinh cosh asin acos atan erf erfc erfinv "
+    "lgamma digamma sigmoid abs floor ceil trunc round sign"
+)
+_TEMPLATES: dict[Any, ops.Template] = {
+    **{getattr(_ATEN, name).default: ops.call(f"v{name}") for name in _SAME_NAME.split()},
+    _ATEN.sgn.default: ops.call("vsign"),
+    _ATEN.special_erfcx.default: ops.call("verfcx"),
+    _ATEN.special_i0e.default: ops.call("vi0e"),
+    _ATEN.special_i1e.default: ops.call("vi1e"),
+    _ATEN.neg.default: lambda x: f"(-{x})",
+    _ATEN.reciprocal.default: ops.reciprocal,
+    _ATEN.rsqrt.default: ops.power(-0.5),
+    _ATEN.square.default: ops.power(2.0),
+    _ATEN.relu.default: lambda x: f"vmax({x}, {ops.constant(0)})",
+    _ATEN.special_ndtr.default: lambda x: (
+        f"({ops.constant(0.5)} * verfc(-{x} * {ops.constant(math.sqrt(0.5))}))"
+    ),
+    _ATEN.mul.Tensor: ops.product,
+    _ATEN.mul.Scalar: ops.product,
+    _ATEN.pow.Tensor_Tensor: ops.call("vpow"),
+    _ATEN.atan2.default: ops.call("vatan2"),
+    _ATEN.maximum.default: ops.call("vmax"),
+    _ATEN.minimum.default: ops.call("vmin"),
+    _ATEN.logaddexp.default: ops.call("vlogaddexp"),
+    _ATEN.xlogy.Tensor: ops.call("vxlogy"),
+    _ATEN.fmod.Tensor: ops.call("vfmod"),
+    _ATEN.sigmoid_backward.default: lambda g, y: f"({g} * ({ops.constant(1)} - {y}) * {y})",
+    _ATEN.tanh_backward.default: lambda g, y: f"({g} * ({ops.constant(1)} - {y} * {y}))",
+}
+
+
+@RULES.of(*_TEMPLATES)
+def elementwise(low: Lowering, node: Node, *operands: Any) -> Value:
+    """Apply an operation whose operands and result have one type."""
+    target: Any = node.target
+    if target is _ATEN.mul.Tensor and low.kind(node) == "bool":
+        return low.point(ops.infix("&"), operands, shape_of(node), "bool", wants="mask")
+    return low.point(_TEMPLATES[target], operands, shape_of(node), low.real(node))
+
+
+@RULES.of(_ATEN.div.Tensor, _ATEN.div.Scalar)
+def divide(low: Lowering, node: Node, a: Any, b: Any) -> Value:
+    """Divide; roundings have operations of their own, which are not lowered."""
+    return low.divide(a, b, shape_of(node), low.real(node))
+
+
+@RULES.of(_ATEN.add.Tensor, _ATEN.add.Scalar)
+def add(low: Lowering, node: Node, a: Any, b: Any, alpha: float = 1) -> Value:
+    """Return `a + alpha b`."""
+    texts: dict[float, ops.Template] = {1: ops.infix("+"), -1: ops.infix("-")}
+    template = texts.get(alpha, lambda x, y: f"({x} + {ops.constant(alpha)} * {y})")
+    return low.point(template, [a, b], shape_of(node), low.real(node))
+
+
+@RULES.of(_ATEN.sub.Tensor, _ATEN.sub.Scalar)
+def subtract(low: Lowering, node: Node, a: Any, b: Any, alpha: float = 1) -> Value:
+    """Return `a - alpha b`."""
+    return add(low, node, a, b, -alpha)
+
+
+@RULES.of(_ATEN.rsub.Scalar, _ATEN.rsub.Tensor)
+def subtract_from(low: Lowering, node: Node, a: Any, b: Any, alpha: float = 1) -> Value:
+    """Return `b - alpha a`."""
+    return add(low, node, b, a, -alpha)
+
+
+@RULES.of(_ATEN.pow.Tensor_Scalar)
+def power(low: Lowering, node: Node, x: Any, exponent: float) -> Value:
+    """Return `x ** exponent`."""
+    return low.point(ops.power(float(exponent)), [x], shape_of(node), low.real(node))
+
+
+@RULES.of(_ATEN.pow.Scalar)
+def exponential(low: Lowering, node: Node, base: float, x: Any) -> Value:
+    """Return `base ** x`."""
+    return low.point(ops.call("vpow"), [base, x], shape_of(node), low.real(node))
+
+
+@RULES.of(_ATEN.clamp.default, _ATEN.clamp.Tensor)
+def clamp(low: Lowering, node: Node, x: Any, least: Any = None, most: Any = None) -> Value:
+    """Return `min(max(x, least), most)`; NaN stays."""
+    for name, bound in (("vmax", least), ("vmin", most)):
+        if bound is not None:
+            x = low.point(ops.call(name), [x, bound], shape_of(node), low.real(node))
+    return x
+
+
+@RULES.of(_ATEN.clamp_min.default, _ATEN.clamp_min.Tensor)
+def clamp_min(low: Lowering, node: Node, x: Any, least: Any) -> Value:
+    """Return `max(x, least)`."""
+    return clamp(low, node, x, least)
+
+
+@RULES.of(_ATEN.clamp_max.default, _ATEN.clamp_max.Tensor)
+def clamp_max(low: Lowering, node: Node, x: Any, most: Any) -> Value:
+    """Return `min(x, most)`."""
+    return clamp(low, node, x, None, most)
+
+
+@RULES.of(_ATEN.softplus.default)
+def softplus(low: Lowering, node: Node, x: Any, beta: float = 1, threshold: float = 20) -> Value:
+    """Return `log(1 + exp(beta x)) / beta`, and `x` where `beta x` is over the threshold."""
+    scaled = _scaled(beta)
+
+    def template(v: str) -> str:
+        soft = f"vsoftplus({scaled(v)})"
+        soft = soft if beta == 1 else f"{soft} / {ops.constant(beta)}"
+        return ops.choose(f"({scaled(v)} > {ops.constant(threshold)})", v, f"({soft})")
+
+    return low.point(template, [x], shape_of(node), low.real(node))
+
+
+@RULES.of(_ATEN.softplus_backward.default)
+def softplus_backward(
+    low: Lowering, node: Node, g: Any, x: Any, beta: float, threshold: float
+) -> Value:
+    """Return `g sigmoid(beta x)`, and `g` over the threshold."""
+    scaled = _scaled(beta)
+
+    def template(slope: str, v: str) -> str:
+        over = f"({scaled(v)} > {ops.constant(threshold)})"
+        return ops.choose(over, slope, f"({slope} * vsigmoid({scaled(v)}))")
+
+    return low.point(template, [g, x], shape_of(node), low.real(node))
+
+
+@RULES.of(_ATEN.threshold_backward.default)
+def threshold_backward(low: Lowering, node: Node, g: Any, x: Any, threshold: float) -> Value:
+    """Return `g`, and 0 where `x` is not over the threshold."""
+    bound = ops.constant(threshold)
+    template: ops.Template = lambda slope, v: ops.choose(  # noqa: E731
+        f"({v} <= {bound})", ops.constant(0), slope
+    )
+    return low.point(template, [g, x], shape_of(node), low.real(node))
+
+
+def _scaled(beta: float) -> Callable[[str], str]:
+    return lambda v: v if beta == 1 else f"({v} * {ops.constant(beta)})"
+
+
+@RULES.of(_ATEN.log_sigmoid_forward.default)
+def log_sigmoid(low: Lowering, node: Node, x: Any) -> list[Value]:
+    """Return `log sigmoid(x)`; the second result is a buffer that its derivative ignores."""
+    kind = low.kind_of(node.meta["val"][0].dtype)
+    return [low.point(ops.call("vlogsigmoid"), [x], x.shape, kind)] * 2
+
+
+@RULES.of(_ATEN.log_sigmoid_backward.default)
+def log_sigmoid_backward(low: Lowering, node: Node, g: Any, x: Any, _: Any) -> Value:
+    """Return `g sigmoid(-x)`."""
+    template: ops.Template = lambda slope, v: f"({slope} * vsigmoid(-{v}))"  # noqa: E731
+    return low.point(template, [g, x], shape_of(node), low.real(node))

@@ -1,0 +1,105 @@
+"""The measurements as one Markdown table, with ratios to the best peer."""
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+
+from tests.benchmarks.basket import ROWS
+from tests.benchmarks.measured import R_HAT, Measured
+from tests.benchmarks.peers.registry import OURS
+
+HEAD = (
+    "model",
+    "D",
+    "sampler",
+    "cold s",
+    "warm-up s",
+    "draws s",
+    "bulk ESS",
+    "R-hat",
+    "leapfrogs/draw",
+    "us/gradient",
+    "s to goal",
+    "cold ratio",
+    "goal ratio",
+)
+
+
+def table(results: Sequence[Measured]) -> str:
+    """Return the table; a ratio above 1 says how many times faster than the best peer we are."""
+    cold, goal = ratios(results, lambda m: m.cold), ratios(results, lambda m: m.goal)
+    lines = [_line(HEAD), _line(["---", "---:", "---", *["---:"] * (len(HEAD) - 3)])]
+    for m in results:
+        mine = m.sampler == OURS.name
+        shown = [_short(found.get(m.row)) if mine else "" for found in (cold, goal)]
+        lines.append(_line([*_numbers(m), *shown]))
+    if cold or goal:
+        means = [_short(mean(found.values())) for found in (cold, goal)]
+        lines.append(_line(["geometric mean", *[""] * (len(HEAD) - 3), *means]))
+    return "\n".join(lines)
+
+
+def ratios(
+    results: Iterable[Measured], number: Callable[[Measured], float | None]
+) -> dict[str, float]:
+    """Return the best peer's number over ours, by row, where both are known."""
+    ours: dict[str, float] = {}
+    best: dict[str, float] = {}
+    for m in results:
+        if (value := number(m)) is None:
+            continue
+        if m.sampler == OURS.name:
+            ours[m.row] = value
+        else:
+            best[m.row] = min(value, best.get(m.row, math.inf))
+    return {row: best[row] / ours[row] for row in ours if row in best}
+
+
+def mean(values: Iterable[float]) -> float | None:
+    """Return the geometric mean, None of nothing."""
+    logs = [math.log(value) for value in values]
+    return math.exp(math.fsum(logs) / len(logs)) if logs else None
+
+
+def notes(results: Iterable[Measured], most: int) -> list[str]:
+    """Return a sentence for whatever the table cannot show.
+
+    Args:
+        results: the lines of the table.
+        most: how many repeats were asked for.
+    """
+    found = []
+    for m in results:
+        if m.failure:
+            found.append(f"{m.row}, {m.sampler}: {m.failure}")
+        if m.r_hat is not None and m.r_hat > R_HAT:
+            found.append(f"{m.row}, {m.sampler}: R-hat {m.r_hat:.3f} misses the goal")
+        if 0 < min(m.colds, m.warms) < most:
+            found.append(f"{m.row}, {m.sampler}: medians of {m.colds} cold and {m.warms} warm runs")
+    return found
+
+
+def _numbers(m: Measured) -> list[str]:
+    return [
+        m.row,
+        str(ROWS[m.row].dimension),
+        m.sampler,
+        _short(m.cold),
+        _short(m.warmup),
+        _short(m.sample),
+        "" if m.ess is None else f"{m.ess:.0f}",
+        "" if m.r_hat is None else f"{m.r_hat:.3f}",
+        "" if m.leapfrogs is None else f"{m.leapfrogs:.1f}",
+        "" if m.gradient is None else _short(m.gradient * 1e6),
+        _short(m.goal),
+    ]
+
+
+def _line(cells: Iterable[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def _short(value: float | None) -> str:
+    """Three digits, without an exponent."""
+    if value is None:
+        return ""
+    return f"{value:.0f}" if value >= 100 else f"{value:#.3g}"

@@ -1,0 +1,36 @@
+"""The window's positions: kept, and thinned evenly when there are many."""
+
+import torch
+
+from workers.engines.kernels import pool
+from workers.engines.kernels.initial import Point
+from workers.engines.kernels.pool import MOST_ROWS, Pool
+
+
+def filled(count: int, chains: int = 2) -> Pool:
+    kept = Pool()
+    for n in range(count):
+        z = torch.full((chains, 1), float(n))
+        kept = pool.add(kept, Point(z, z[:, 0].double(), -z))
+    return kept
+
+
+def test_everything_is_kept_while_it_is_little() -> None:
+    z, gradient = filled(10).stacked()
+    assert z.shape == gradient.shape == (10, 2, 1)
+    assert z.dtype == torch.float64
+    assert z[:, 0, 0].tolist() == list(range(10))
+    assert bool((gradient == -z).all())
+
+
+def test_a_long_window_is_thinned_evenly() -> None:
+    kept = filled(3 * MOST_ROWS)
+    rows = kept.stacked()[0][:, 0, 0]
+    assert MOST_ROWS / 2 <= len(rows) <= MOST_ROWS
+    assert kept.seen == 3 * MOST_ROWS
+    assert rows.diff().unique().tolist() == [float(kept.every)]
+    assert rows[-1] > 3 * MOST_ROWS - 2 * kept.every
+
+
+def test_rows_of_very_many_chains_are_few() -> None:
+    assert len(filled(40, chains=1 << 20).z) <= pool.FEWEST_ROWS

@@ -1,0 +1,185 @@
+"""Where many chains start: draws from the best normal approximation along each ascent to a mode.
+
+Zhang, Carpenter, Gelman and Vehtari, Pathfinder: parallel quasi-Newton variational inference (JMLR
+23, 2022). The paths run in one batch from points of the prior.
+"""
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from models.density import AbstractLogDensity, Target
+from workers.engines.kernels.initial import Point, choose, evaluate, finite
+from workers.engines.kernels.inverse_hessian import MEMORY, Normals, normals
+from workers.engines.kernels.lbfgs import LbfgsState, start_lbfgs, step_lbfgs
+from workers.engines.kernels.objective import Objective
+from workers.engines.kernels.pool import Pool
+
+#: Gradients of the batch, for all paths, at the most; an ascent is over when an iteration gains
+#: less than this, in nats.
+MOST_EVALUATIONS, LITTLE = 80, 0.01
+#: Iterates of a path that are looked at, the last ones, and draws for the ELBO of each.
+LOOKED_AT, SAMPLES = 24, 8
+#: A path whose log evidence is this far below the best, in nats, is taken for lost.
+LOST = 20.0
+#: How far below the approximation's own the log density of a start is meant to lie, and may lie at
+#: the most, in deviations of a normal's log density, `sqrt(D / 2)`.
+DISPERSED, FARTHEST = 3.0, 10.0
+
+
+@dataclass(frozen=True)
+class Found:
+    """What the paths gave."""
+
+    #: One start per path, `K` rows.
+    point: Point
+    #: Draws from the approximations with their gradients, for a first metric.
+    pool: Pool
+    #: `K`: paths that found nothing and kept their prior draw; paths that took another's.
+    failed: int
+    lost: int
+
+
+class _Counted:
+    """The objective, and how often it was asked."""
+
+    def __init__(self, objective: Objective) -> None:
+        self._objective = objective
+        self.count = 0
+
+    def __call__(self, z: Tensor) -> tuple[Tensor, Tensor]:
+        self.count += 1
+        return self._objective(z)
+
+
+def find(
+    density: AbstractLogDensity, origin: Point, rows: int, generator: torch.Generator
+) -> Found:
+    """Return a start per path, and draws of the posterior's approximation.
+
+    Args:
+        density: the target.
+        origin: where the paths begin, `K` rows; what a failed path falls back to.
+        rows: the number of points that the density is always asked for, a multiple of `K`.
+        generator: randomness.
+    """
+    objective = Objective(density, Target.POSTERIOR, rows)
+    z, gradient = _climb(objective, origin.z.double())
+    paths, dim = z.shape[1:]
+    along = normals(z, gradient)
+    elbos = _elbos(objective, along, paths, generator)  # N x K
+    best, iterate = elbos.max(0)
+    if not bool(best.isfinite().any()):
+        return Found(origin, Pool(), paths, 0)
+    every = torch.arange(paths, device=z.device)
+    u = torch.randn(
+        2, paths, rows // paths, dim, generator=generator, dtype=torch.float64, device=z.device
+    )
+    x, log_q = _chosen(along, iterate * paths + every).draw(u[0])
+    near = _at(density, x)
+    evidence = _evidence(near.log_density.reshape(log_q.shape) - log_q)
+    kept = evidence >= evidence.max() - LOST
+    source = torch.where(kept, every, evidence.argmax())
+    wider = math.sqrt(1.0 + 2.0 * DISPERSED / math.sqrt(2.0 * dim))
+    wide = _at(density, _chosen(along, iterate[source] * paths + source).draw(wider * u[1])[0])
+    point, failed = _starts(origin, near, wide, kept)
+    return Found(point, _pool(near, kept), failed, int((~kept).sum()))
+
+
+def _chosen(along: Normals, row: Tensor) -> Normals:
+    return Normals(along.mean[row], along.root[row], along.basis[row], along.factor[row])
+
+
+def _evidence(log_weights: Tensor) -> Tensor:
+    """Return each path's estimate of the log evidence: the log of its draws' mean weight.
+
+    Tighter than the ELBO (Burda, Grosse and Salakhutdinov 2016), which in many dimensions says more
+    about how normal a region is than about how much of the posterior lies there.
+    """
+    weights = torch.where(log_weights.isfinite(), log_weights, -torch.inf)
+    return weights.logsumexp(1).clamp(min=-1e300)
+
+
+def _starts(origin: Point, near: Point, wide: Point, kept: Tensor) -> tuple[Point, int]:
+    """Take each path's candidate of median log density; where that is not finite, its origin.
+
+    Candidates that lie implausibly low count as not finite: in a flat direction, such as that of a
+    scale towards zero, an approximation reaches so far out that a chain would take ages to return.
+    """
+    paths, dim = len(kept), near.z.shape[1]
+    height = torch.where(finite(near), near.log_density, -torch.inf)
+    middle = height[kept.repeat_interleave(len(height) // paths)].median()
+    floor = middle - FARTHEST * math.sqrt(dim / 2)
+    both = Point(*(_beside(x, y, paths) for x, y in zip(wide, near, strict=True)))
+    value = torch.where(finite(both) & (both.log_density > floor), both.log_density, -torch.inf)
+    value = value.reshape(paths, -1)
+    each, usable = value.shape[1], value.isfinite().sum(1)
+    # Candidates in use are the last ones in order; wide ones come before near ones of equal rank.
+    middle_of = each - 1 - (usable.clamp(min=1) - 1).div(2, rounding_mode="floor")
+    order = value.argsort(dim=1, stable=True)
+    row = torch.arange(paths) * each + order.gather(1, middle_of[:, None])[:, 0]
+    start = Point(*(x[row] for x in both))
+    good = usable > 0
+    best = int(value.amax(1).argmax())
+    start = choose(good, start, Point(*(x[best : best + 1].expand_as(x) for x in start)))
+    return choose(good.any().expand_as(good), start, origin), int((~good).sum())
+
+
+def _beside(x: Tensor, y: Tensor, paths: int) -> Tensor:
+    """Put a path's candidates from two draws next to each other."""
+    parts = [part.reshape(paths, -1, *part.shape[1:]) for part in (x, y)]
+    return torch.cat(parts, 1).flatten(0, 1)
+
+
+def _pool(near: Point, kept: Tensor) -> Pool:
+    """Return the draws of the paths that were kept, as one iteration of many chains."""
+    usable = finite(near) & kept.repeat_interleave(len(near.z) // len(kept))
+    if not bool(usable.any()):
+        return Pool()
+    return Pool((near.z[usable],), (near.gradient[usable],), 1)
+
+
+def _at(density: AbstractLogDensity, z: Tensor) -> Point:
+    return evaluate(density, z.flatten(0, 1).to(density.dtype))
+
+
+def _climb(objective: Objective, z: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the iterates of every path and the objective's gradients there, `N x K x D` each."""
+    counted = _Counted(objective)
+    state = start_lbfgs(counted, z, MEMORY)
+    path = [state]
+    active = ~state.stuck
+    while bool(active.any()) and counted.count < MOST_EVALUATIONS:
+        state = step_lbfgs(counted, state, active)
+        path.append(state)
+        active = active & ~state.stuck & ~_arrived(state)
+    return torch.stack([s.z for s in path]), torch.stack([s.gradient for s in path])
+
+
+def _arrived(state: LbfgsState) -> Tensor:
+    return (state.gain < LITTLE) | (state.value == -math.inf)
+
+
+def _elbos(objective: Objective, along: Normals, paths: int, generator: torch.Generator) -> Tensor:
+    """Return the ELBO of the last iterates, `N x K`; -inf where a draw has no finite density."""
+    total, dim = along.mean.shape
+    first = max(0, total - LOOKED_AT * paths)
+    looked = Normals(
+        along.mean[first:], along.root[first:], along.basis[first:], along.factor[first:]
+    )
+    u = torch.randn(
+        len(looked.mean),
+        SAMPLES,
+        dim,
+        generator=generator,
+        dtype=torch.float64,
+        device=along.mean.device,
+    )
+    x, log_q = looked.draw(u)
+    value = -objective(x.flatten(0, 1))[0].reshape(log_q.shape)
+    elbo = (value - log_q).mean(1)
+    elbo = torch.where(elbo.isfinite(), elbo, -torch.inf)
+    unseen = elbo.new_full((first,), -torch.inf)
+    return torch.cat([unseen, elbo]).reshape(-1, paths)

@@ -1,0 +1,34 @@
+"""The entries of all quantities of a run, in groups small enough to compute with."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from workers.engines.engine import Draws
+from workers.sink import Array
+
+#: Numbers of a group at the most. What is computed from them takes about twelve times their 16 MB.
+MOST = 1 << 21
+
+
+def groups(draws: Draws) -> Iterator[Array]:
+    """Return the entries of all quantities in the model's order, `M x C x N` at a time.
+
+    A group has one entry at the least. Small quantities share one, since a group of one entry costs
+    nearly as much as one of ten. A run without entries has one group, of none.
+    """
+    width = max(1, MOST // (draws.chains * draws.draws))
+    held: list[Array] = []
+    count = 0
+    for name in draws.names():
+        for entries in draws.entries(name, width):
+            if held and count + len(entries) > width:
+                yield _joined(held)
+                held, count = [], 0
+            held.append(entries)
+            count += len(entries)
+    yield _joined(held) if held else np.empty((0, draws.chains, draws.draws))
+
+
+def _joined(held: list[Array]) -> Array:
+    return held[0] if len(held) == 1 else np.concatenate(held)

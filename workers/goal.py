@@ -1,0 +1,110 @@
+"""The quality that a run is asked for with `until`, and when and how it is measured.
+
+Shape letters: `C` chains, `N` draws, `M` entries.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field
+
+from workers.draws import MemoryDraws
+from workers.entries import groups
+from workers.mixing import Mixing, scores_of
+from workers.sink import Array
+
+#: Draws per chain at the first check.
+FIRST_CHECK = 8
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How good the draws are so far; None where no entry has a number."""
+
+    #: The smallest bulk ESS of an entry.
+    ess_bulk: float | None
+    #: The largest R-hat of an entry, nested where chains share starts; may be infinite.
+    r_hat: float | None
+
+
+class Goal(BaseModel):
+    """The quality target of `until`: the run ends when every entry is at least as good.
+
+    >>> Goal(ess_bulk=400).met(Progress(ess_bulk=410.0, r_hat=1.02))
+    False
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    ess_bulk: float | None = Field(
+        default=1000, gt=0, description="Smallest bulk ESS of any entry; null: not asked for."
+    )
+    r_hat: float | None = Field(
+        default=1.01,
+        gt=1,
+        description="Largest R-hat of any entry, nested where chains share starts; null: not "
+        "asked for.",
+    )
+
+    def met(self, progress: Progress) -> bool:
+        """Return whether all that is asked for is reached; a number that is missing is not."""
+        enough = self.ess_bulk is None or (
+            progress.ess_bulk is not None and progress.ess_bulk >= self.ess_bulk
+        )
+        alike = self.r_hat is None or (progress.r_hat is not None and progress.r_hat <= self.r_hat)
+        return enough and alike
+
+
+def measure(values: Mapping[str, Array], superchains: int | None = None) -> Progress:
+    """Return how good the draws are.
+
+    Entries without variance, and those with a draw that is not finite, count in neither number.
+    An entry that varies but stands still in every chain makes R-hat infinite.
+
+    Args:
+        values: draws by quantity, `C x N x shape` each.
+        superchains: number of groups of adjacent chains that share a start.
+    """
+    draws = MemoryDraws(values, {})
+    if not draws.draws:
+        return Progress(None, None)
+    table = scores_of(draws.chains, draws.draws)
+    sizes, ratios = [], []
+    for entries in groups(draws):
+        low, high = entries.min(2), entries.max(2)  # M x C each; nan where a draw is.
+        least, most = low.min(1), high.max(1)
+        varies = (least < most) & np.isfinite(least) & np.isfinite(most)
+        mixing = Mixing(entries[varies].transpose(1, 2, 0), superchains, table)
+        r_hat = mixing.r_hat if superchains is None else mixing.nested_r_hat
+        still = (low == high).all(1)[varies]
+        sizes.append(mixing.ess_bulk)
+        # Nested R-hat would take chains that stand still apart for a superchain that is wide.
+        ratios.append(np.where(still & ~np.isnan(r_hat), np.inf, r_hat))
+    return Progress(_extreme(np.min, sizes), _extreme(np.max, ratios))
+
+
+def _extreme(choose: Callable[[Array], Any], parts: Sequence[Array]) -> float | None:
+    numbers = np.concatenate(parts)
+    known = numbers[~np.isnan(numbers)]
+    return float(choose(known)) if len(known) else None
+
+
+def _check_times() -> Iterator[int]:
+    time = FIRST_CHECK
+    while time < 1 << 40:
+        yield time
+        time = (5 * time + 2) // 4
+
+
+_CHECK_TIMES = frozenset(_check_times())
+
+
+def is_check(draws: int) -> bool:
+    """Return whether a run is checked after so many draws per chain: 8, 10, 13, 16, 20, 25, ...
+
+    Each time is 1.25 times the one before, rounded, so all checks together cost about five times
+    the last one. Nothing but the number decides: a run that was resumed stops where it would have.
+    """
+    return draws in _CHECK_TIMES
