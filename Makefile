@@ -3,6 +3,8 @@ PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+BENCH_VENV := .venv-bench
+BENCH_STAMP := $(BENCH_VENV)/.installed
 MARKS := not slow and not acceptance and not ray and not postgres
 
 .PHONY: install demo test test-all check bench serve secrets compose-test clean
@@ -33,8 +35,14 @@ check: install
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-bench: install
-	$(BIN)/python -m tests.benchmarks
+bench: install $(BENCH_STAMP)
+	$(BIN)/python -m tests.benchmarks $(ARGS)
+
+# The peers, from their published wheels: they pull JAX and PyMC, which ours must not see.
+$(BENCH_STAMP): tests/benchmarks/requirements.txt
+	test -x $(BENCH_VENV)/bin/python || $(PYTHON) -m venv $(BENCH_VENV)
+	$(BENCH_VENV)/bin/python -m pip install --quiet --requirement tests/benchmarks/requirements.txt
+	touch $(BENCH_STAMP)
 
 secrets:
 	deploy/make-secrets
@@ -44,4 +52,4 @@ compose-test:
 	$(PYTHON) -m tests.compose
 
 clean:
-	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) $(BENCH_VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache

@@ -29,7 +29,6 @@ from models.native.values import UnsupportedError
 from models.program import AbstractProgram
 from models.trace import AbstractSupply, Given, Pieces, Prior, Reader, Reading, fenced
 
-
 #: Rows that are constrained together on the interpreted tier.
 ROWS = 256
 

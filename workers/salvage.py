@@ -44,6 +44,7 @@ def salvage(task: Task, state: JobState, seconds: float) -> Receipt:
         # Which tier a run that went on meanwhile had come to, only its plan tells.
         tier="compiled" if plan and plan.compiled_from is not None else "interpreted",
         compiled_from=plan.compiled_from if plan else None,
+        choice=plan.why or None if plan else None,
         precision=task.precision,
         partial=True,
         timing=Timing(queued=task.queued_seconds, total=seconds),

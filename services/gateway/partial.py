@@ -7,6 +7,7 @@ from typing import Any
 
 from workers.answer import write
 from workers.jobs import Job
+from workers.plan import Plan
 from workers.results import ElboResult, Outcome, Result, Timing
 from workers.store.artifacts import Artifacts
 from workers.store.draws import ArrowDraws
@@ -25,14 +26,17 @@ def partial_result(store: Store, artifacts: Artifacts, job: Job) -> dict[str, An
     elbo = _elbo(store, job)
     if summary is None and elbo is None:
         return None
+    plan = Plan.model_validate(job.plan) if job.plan else None
     found = Result(
         job=job.id,
-        engine=job.engine,
+        engine=plan.engine if plan else job.engine,
         outcome=Outcome.STOPPED,
         message="The job is still running; this is what it has computed so far.",
         seed=job.seed,
         version=version("credence-inference"),
-        tier=job.request.get("tier", "auto"),
+        tier=_tier(job, plan),
+        compiled_from=plan.compiled_from if plan else None,
+        choice=plan.why or None if plan else None,
         precision=job.request.get("precision", "float64"),
         partial=True,
         timing=Timing(total=_seconds(job)),
@@ -41,6 +45,13 @@ def partial_result(store: Store, artifacts: Artifacts, job: Job) -> dict[str, An
     )
     answer: dict[str, Any] = json.loads(write(found))
     return answer
+
+
+def _tier(job: Job, plan: Plan | None) -> str:
+    """Return the tier that the run is on, or soon will be."""
+    if plan is None:
+        return "compiled" if job.request.get("tier") == "compiled" else "interpreted"
+    return "interpreted" if plan.compiled_from is None else "compiled"
 
 
 def _elbo(store: Store, job: Job) -> ElboResult | None:

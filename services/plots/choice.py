@@ -84,7 +84,9 @@ def _known(found: ArrowDraws) -> str:
 
 def _candidates(quantity: Quantity, summary: Mapping[str, Any]) -> Iterator[Candidate]:
     said = summary.get(quantity.name, {})
-    r_hat, ess, sd = (_flat(said.get(key), quantity) for key in ("r_hat", "ess_bulk", "sd"))
+    # Of chains that share starts the plain R-hat is pessimistic.
+    ratio = "nested_r_hat" if "nested_r_hat" in said else "r_hat"
+    r_hat, ess, sd = (_flat(said.get(key), quantity) for key in (ratio, "ess_bulk", "sd"))
     for name, *numbers in zip(quantity.columns(), r_hat, ess, sd, strict=True):
         yield Candidate(name, *numbers)
 

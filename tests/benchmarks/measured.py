@@ -31,6 +31,8 @@ class Measured:
     gradient: float | None
     #: Seconds of a warm run to `ESS` effective draws; see `goal_seconds`.
     goal: float | None
+    #: Effective draws a second of a warm run, warm-up and draws together.
+    rate: float | None
     #: How many fresh processes and how many warm runs the medians are of.
     colds: int
     warms: int
@@ -59,6 +61,7 @@ def measured(
         **{name: _median(run[name] for run in heard.runs) for name in _FIELDS},
         gradient=heard.gradient,
         goal=_median(goal_seconds(run, until) for run in heard.runs),
+        rate=_median(run["ess"] / (run["warmup"] + run["sample"]) for run in heard.runs),
         colds=len(times),
         warms=len(heard.runs),
         failure=heard.failure,

@@ -19,22 +19,29 @@ HEAD = (
     "leapfrogs/draw",
     "us/gradient",
     "s to goal",
+    "ESS/s",
     "cold ratio",
     "goal ratio",
+    "ESS/s ratio",
 )
 
 
 def table(results: Sequence[Measured]) -> str:
     """Return the table; a ratio above 1 says how many times faster than the best peer we are."""
-    cold, goal = ratios(results, lambda m: m.cold), ratios(results, lambda m: m.goal)
+    columns = [
+        ratios(results, lambda m: m.cold),
+        ratios(results, lambda m: m.goal),
+        # Seconds of an effective draw, so that above 1 is faster here too.
+        ratios(results, lambda m: 1 / m.rate if m.rate else None),
+    ]
     lines = [_line(HEAD), _line(["---", "---:", "---", *["---:"] * (len(HEAD) - 3)])]
     for m in results:
         mine = m.sampler == OURS.name
-        shown = [_short(found.get(m.row)) if mine else "" for found in (cold, goal)]
+        shown = [_short(found.get(m.row)) if mine else "" for found in columns]
         lines.append(_line([*_numbers(m), *shown]))
-    if cold or goal:
-        means = [_short(mean(found.values())) for found in (cold, goal)]
-        lines.append(_line(["geometric mean", *[""] * (len(HEAD) - 3), *means]))
+    if any(columns):
+        means = [_short(mean(found.values())) for found in columns]
+        lines.append(_line(["geometric mean", *[""] * (len(HEAD) - 1 - len(means)), *means]))
     return "\n".join(lines)
 
 
@@ -91,6 +98,7 @@ def _numbers(m: Measured) -> list[str]:
         "" if m.leapfrogs is None else f"{m.leapfrogs:.1f}",
         "" if m.gradient is None else _short(m.gradient * 1e6),
         _short(m.goal),
+        _short(m.rate),
     ]
 
 

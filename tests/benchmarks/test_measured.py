@@ -50,7 +50,7 @@ def test_ratios_are_to_the_best_peer() -> None:
     results = [line("credence", 2000), line("stanli", 1000, cold=6.0), line("nutpie", 500)]
     assert ratios(results, lambda m: m.goal) == {"eight_schools": 1.5}
     assert ratios(results, lambda m: m.cold) == {"eight_schools": 1.0}
-    assert table(results).splitlines()[-1].endswith("| 1.00 | 1.50 |")
+    assert table(results).splitlines()[-1].endswith("| 1.00 | 1.50 | 2.00 |")
 
 
 def test_a_peer_without_numbers_is_left_out_and_noted() -> None:

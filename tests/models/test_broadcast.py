@@ -64,3 +64,10 @@ def test_a_scalar_is_not_promoted() -> None:
     double = ROWS[0]
     function = lambda a, b: a.expand(1000) * b  # noqa: E731
     assert recorded(function, half, double)(half, double).dtype == torch.float64
+
+
+def test_a_view_of_what_became_an_expansion_is_still_allowed() -> None:
+    def function(scale: Tensor) -> Tensor:
+        return scale.expand(4, 1000).exp().view(-1) * 2
+
+    torch.testing.assert_close(recorded(function, SCALE)(SCALE), function(SCALE))

@@ -54,7 +54,7 @@ def _warm_runs(sampler: AbstractSampler, row: Row, task: dict[str, Any], say: Sa
 def _numbers(run: Run, row: Row) -> dict[str, Any]:
     from tests.benchmarks.peers.quality import worst
 
-    ess, r_hat = worst(run.draws, row.parameters)
+    ess, r_hat = worst(run.draws, row.parameters, run.superchains)
     return {
         "warmup": run.warmup,
         "sample": run.sample,
@@ -69,7 +69,7 @@ def _summarise(run: Run, row: Row, say: Say) -> None:
     from tests.benchmarks.peers.quality import summary, worst
 
     names = dict.fromkeys((*row.parameters, *row.derived))
-    ess, r_hat = worst(run.draws, row.parameters)
+    ess, r_hat = worst(run.draws, row.parameters, run.superchains)
     say("summary", entries=summary(run.draws, names), ess=ess, r_hat=r_hat)
 
 

@@ -11,12 +11,21 @@ import numpy as np
 Array = np.ndarray[Any, Any]
 
 
-def worst(draws: Mapping[str, Array], names: Iterable[str]) -> tuple[float, float]:
-    """Return the smallest bulk ESS and the largest rank-normalised split R-hat over all entries."""
+def worst(
+    draws: Mapping[str, Array], names: Iterable[str], superchains: int | None = None
+) -> tuple[float, float]:
+    """Return the smallest bulk ESS and the largest rank-normalised split R-hat over all entries.
+
+    The R-hat of chains that share starts is the nested one (arXiv 2110.13017): that of many short
+    chains is pessimistic without need.
+    """
     from arviz_stats.base import array_stats
 
     columns = [column for _, column in _entries(draws, names)]
     ess = min(float(array_stats.ess(c, method="bulk")) for c in columns)
+    if superchains is not None:
+        groups = np.arange(len(columns[0])) // (len(columns[0]) // superchains)
+        return ess, max(float(array_stats.rhat_nested(c, groups, method="rank")) for c in columns)
     if len(columns[0]) == 1:  # one chain: its halves are compared with each other
         columns = [c.reshape(2, -1) for c in columns]
     return ess, max(float(array_stats.rhat(c, method="rank")) for c in columns)

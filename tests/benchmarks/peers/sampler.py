@@ -30,6 +30,8 @@ class Run:
     leapfrogs: float | None = None
     #: Divergent draws, where the sampler tells.
     divergences: int | None = None
+    #: Groups of adjacent chains that share a start; None where each has its own.
+    superchains: int | None = None
 
 
 class AbstractSampler(ABC):

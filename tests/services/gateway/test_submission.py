@@ -244,7 +244,7 @@ DATA_CASES: dict[str, tuple[Any, str]] = {
 
 REST: dict[str, tuple[dict[str, Any], str]] = {
     "unknown engine": ({"engine": {"kind": "nutz"}}, "engine.kind"),
-    "planned engine": ({"engine": {"kind": "chees"}}, "engine.kind"),
+    "planned engine": ({"engine": {"kind": "laplace"}}, "engine.kind"),
     "no kind": ({"engine": {}}, "engine.kind"),
     "engine is no object": ({"engine": "nuts"}, "engine"),
     "unknown option": ({"engine": {"kind": "nuts", "drawz": 5}}, "engine.drawz"),
@@ -263,7 +263,6 @@ REST: dict[str, tuple[dict[str, Any], str]] = {
     "seed a text": ({"seed": "x"}, "seed"),
     "unknown precision": ({"precision": "float16"}, "precision"),
     "unknown tier": ({"tier": "fast"}, "tier"),
-    "compiled tier": ({"tier": "compiled"}, "tier"),
     "cpus 0": ({"resources": {"cpus": 0}}, "resources.cpus"),
     "gpus": ({"resources": {"gpus": 1}}, "resources.gpus"),
     "workers": ({"resources": {"workers": 2}}, "resources.workers"),

@@ -1,4 +1,4 @@
-"""Models as they are posted, with known answers, on either tier: what whole engines are tested on."""
+"""Models as they are posted, with known answers, on either tier: what engines are tested on."""
 
 from collections.abc import Mapping
 from functools import lru_cache
@@ -128,7 +128,9 @@ def model(curve):
     y = pyro.sample("y", dist.Normal(curve * x * x, 1.0))
     pyro.factor("nothing", 0.0 * y)
 """
-    data = {"curve": 0.5}
+
+    def __init__(self) -> None:
+        self.data = {"curve": 0.5}
 
     def averages(self, draws: Any) -> Averages:
         x, y = draws.values("x"), draws.values("y")
@@ -148,9 +150,11 @@ def model(df):
     x = pyro.sample("x", dist.StudentT(df, 0.0, 1.0).expand([4]).to_event(1))
     pyro.factor("nothing", 0.0 * x[0])
 """
-    data = {"df": 5.0}
     #: The 95 % quantile.
     far = 2.015048373
+
+    def __init__(self) -> None:
+        self.data = {"df": 5.0}
 
     def averages(self, draws: Any) -> Averages:
         x = draws.values("x")
@@ -200,9 +204,7 @@ KNOWN: dict[str, type[Known]] = {
 }  # fmt: skip
 
 
-def density_of(
-    name: str, tier: str, precision_name: PrecisionName = "float64"
-) -> TracedDensity:
+def density_of(name: str, tier: str, precision_name: PrecisionName = "float64") -> TracedDensity:
     """Return the density of a model of a known posterior."""
     model = known(name)
     return posted(model.source, model.data, tier, precision_name)

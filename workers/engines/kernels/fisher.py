@@ -29,8 +29,6 @@ CUTOFF = 2.0
 RIDGE = 1e-9
 #: An eigenvalue below this share of the largest is rounding.
 ROUNDING = 1e-14
-#: A chain is left out when it is so many spreads away from the others, or so many times as wide.
-FAR, WIDE = 6.0, 30.0
 #: One in so many chains are few.
 FEW = 16
 
@@ -59,19 +57,6 @@ def learn(kind: Kind, pool: Pool, previous: Metric) -> Metric:
     return _low_rank(scale, z, gradient, like)
 
 
-def in_line(z: Tensor) -> Tensor:
-    """Return which chains are where the others are, `C`, from positions `N x C x D`.
-
-    Centre and spread are medians over chains, which a minority of stuck or lost chains cannot move.
-    """
-    means, widths = z.mean(0), z.std(0, correction=0)  # C x D
-    away = (means - means.quantile(0.5, dim=0)).abs()
-    width = widths.quantile(0.5, dim=0)
-    spread = torch.maximum(1.4826 * away.quantile(0.5, dim=0), width)
-    good = (away <= FAR * spread) & (widths <= WIDE * spread)
-    return good.all(1)
-
-
 def slowest(metric: Metric, pool: Pool) -> float:
     """Return the largest standard deviation of whitened positions over all directions, 1 at least.
 
@@ -97,12 +82,9 @@ def sluggishness(pool: Pool) -> float:
     """
     if len(pool.z) < 2:
         return 1.0
-    z, _ = pool.stacked()
-    z = z[:, z.isfinite().all(2).all(0)]
-    if z.shape[1] > 2:
-        near = in_line(z)
-        few = int((~near).sum()) * FEW <= len(near)
-        z = z[:, near] if few else z
+    z, _, near = pool.finite
+    few = int((~near).sum()) * FEW <= len(near)
+    z = z[:, near] if few else z
     share = z.mean(0).var(0) / z.flatten(0, 1).var(0)
     return len(z) * float(share.nan_to_num(0.0, 0.0, 0.0).max()) if share.numel() else 1.0
 
@@ -111,13 +93,9 @@ def _rows(pool: Pool) -> tuple[Tensor, Tensor]:
     """Return positions and gradients of the chains in line, `M x D` each, all finite."""
     if not pool.z:
         return torch.empty(0, 0), torch.empty(0, 0)
-    z, gradient = pool.stacked()  # N x C x D
-    whole = (z.isfinite() & gradient.isfinite()).all(2).all(0)
-    z, gradient = z[:, whole], gradient[:, whole]
-    if z.shape[1] > 2:
-        near = in_line(z)
-        if bool(near.any()):
-            z, gradient = z[:, near], gradient[:, near]
+    z, gradient, near = pool.finite  # N x C x D
+    if bool(near.any()) and not bool(near.all()):
+        z, gradient = z[:, near], gradient[:, near]
     z, gradient = z.flatten(0, 1), gradient.flatten(0, 1)
     step = -(-len(z) // MOST_ROWS) or 1
     return z[::step], gradient[::step]

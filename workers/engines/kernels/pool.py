@@ -1,6 +1,7 @@
 """Recent positions of all chains with their gradients: what a metric is learnt from."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -11,6 +12,8 @@ from workers.engines.kernels.initial import Point
 MOST_ROWS, MOST_NUMBERS = 512, 1 << 22
 #: However large a row is, so many are kept.
 FEWEST_ROWS = 8
+#: A chain is out of line when it is so many spreads away from the others, or so many times as wide.
+FAR, WIDE = 6.0, 30.0
 
 
 @dataclass(frozen=True)
@@ -23,6 +26,18 @@ class Pool:
     #: Iterations seen; of these every `every`-th is kept.
     seen: int = 0
     every: int = 1
+
+    @cached_property
+    def finite(self) -> tuple[Tensor, Tensor, Tensor]:
+        """Positions and gradients of the chains that are finite throughout, `N x C x D` each, and
+        which of these are where the others are, `C`."""
+        z, gradient = self.stacked()
+        whole = (z.isfinite() & gradient.isfinite()).all(2).all(0)
+        if not bool(whole.all()):
+            z, gradient = z[:, whole], gradient[:, whole]
+        few = z.shape[1] <= 2
+        near = torch.ones(z.shape[1], dtype=torch.bool, device=z.device) if few else in_line(z)
+        return z, gradient, near
 
     def stacked(self) -> tuple[Tensor, Tensor]:
         """Return positions and gradients, `N x C x D` each in float64."""
@@ -38,3 +53,16 @@ def add(pool: Pool, point: Point) -> Pool:
     if len(z) <= max(FEWEST_ROWS, min(MOST_ROWS, MOST_NUMBERS // point.z.numel())):
         return Pool(z, gradient, seen, pool.every)
     return Pool(z[::2], gradient[::2], seen, 2 * pool.every)
+
+
+def in_line(z: Tensor) -> Tensor:
+    """Return which chains are where the others are, `C`, from positions `N x C x D`.
+
+    Centre and spread are medians over chains, which a minority of stuck or lost chains cannot move.
+    """
+    means, widths = z.mean(0), z.std(0, correction=0)  # C x D
+    away = (means - means.median(0).values).abs()
+    width = widths.median(0).values
+    spread = torch.maximum(1.4826 * away.median(0).values, width)
+    good = (away <= FAR * spread) & (widths <= WIDE * spread)
+    return good.all(1)
