@@ -125,12 +125,13 @@ class TracedDensity(AbstractLogDensity):
         with fenced():
             return self._graphs.get(key, lambda: self._generated(target))
 
-    def compile(self, cache_dir: Path, target: Target = Target.POSTERIOR) -> None:
+    def compile(self, cache_dir: Path, target: Target = Target.POSTERIOR, threads: int = 1) -> None:
         """Move to the compiled tier: value and gradient of one target, and what is reported.
 
         Args:
             cache_dir: where compiled code is kept, for this user alone.
             target: the log density that the engine asks for.
+            threads: how many may work on one call.
 
         Raises:
             UnsupportedError: as above.
@@ -138,7 +139,7 @@ class TracedDensity(AbstractLogDensity):
         """
         program = self.native_program(target)
         program.build(cache_dir)
-        self._native, self._native_target = program.bind(self._arguments), target
+        self._native, self._native_target = program.bind(self._arguments, threads), target
         self.tier = "compiled"
 
     def _generated(self, target: Target) -> NativeProgram:

@@ -34,12 +34,15 @@ class AutoOptions(EngineOptions):
     until: Goal = Field(default=Goal(), description="The quality at which sampling stops.")
 
 
-def choose(asked: AutoOptions, density: AbstractLogDensity) -> tuple[EngineOptions, list[str]]:
+def choose(
+    asked: AutoOptions, density: AbstractLogDensity, threads: int
+) -> tuple[EngineOptions, list[str]]:
     """Return explicit options, and why these, in sentences.
 
     Args:
         asked: what `auto` was asked for.
         density: of the run, on the tier that its first step runs on.
+        threads: that it may use.
     """
     seconds = gradient_seconds(density, MANY)
     chains = MANY if seconds <= DEAR else FEW
@@ -48,7 +51,7 @@ def choose(asked: AutoOptions, density: AbstractLogDensity) -> tuple[EngineOptio
     options = CheesOptions(chains=chains, metric=metric, draws=draws, until=asked.until)
     why = [
         f"{chains} chains of chees: one gradient of {MANY} chains took {1e6 * seconds:.0f} us "
-        f"({density.tier}, {torch.get_num_threads()} threads), "
+        f"({density.tier}, {threads} thread{'s' if threads > 1 else ''}), "
         f"{'at most' if chains == MANY else 'more than'} {1e6 * DEAR:.0f}.",
         f"A {metric.replace('_', '-')} metric: the model has {density.dim} dimensions, "
         f"{'at most' if metric == 'dense' else 'more than'} {DENSE}.",

@@ -15,8 +15,9 @@ from workers.entries import groups
 from workers.mixing import Mixing, scores_of
 from workers.sink import Array
 
-#: Draws per chain at the first check.
-FIRST_CHECK = 8
+#: Draws per chain at the first check. Of fewer, half a chain is too short to show how it forgets:
+#: of 8 draws the effective size is its upper bound, whatever they are.
+FIRST_CHECK = 13
 
 
 @dataclass(frozen=True)
@@ -102,7 +103,7 @@ _CHECK_TIMES = frozenset(_check_times())
 
 
 def is_check(draws: int) -> bool:
-    """Return whether a run is checked after so many draws per chain: 8, 10, 13, 16, 20, 25, ...
+    """Return whether a run is checked after so many draws per chain: 13, 16, 20, 25, 31, ...
 
     Each time is 1.25 times the one before, rounded, so all checks together cost about five times
     the last one. Nothing but the number decides: a run that was resumed stops where it would have.

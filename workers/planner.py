@@ -43,6 +43,7 @@ class Planner:
             plan: what the row says from an earlier attempt.
         """
         self._asked, self._density, self._control = asked, density, control
+        self._threads = plan.threads if plan else torch.get_num_threads()
         self._cache_dir, self._wish = cache_dir, wish
         #: What is on the row.
         self.plan = plan
@@ -57,7 +58,7 @@ class Planner:
             return True
         why: list[str] = []
         if isinstance(self._asked, AutoOptions):
-            self.options, why = choose(self._asked, self._density)
+            self.options, why = choose(self._asked, self._density, self._threads)
         elif self._wish != "auto" or self._tier is None:
             # Nothing is left open: the request says it all.
             return True
@@ -81,6 +82,7 @@ class Planner:
             self._cache_dir,
             wish=self._wish,
             compiled_from=self.plan.compiled_from if self.plan else None,
+            threads=self._threads,
         )
         tier.start()
         return tier
@@ -91,7 +93,7 @@ class Planner:
     def _commit(self, compiled_from: int | None, why: list[str]) -> bool:
         self.plan = Plan(
             engine=self.options.model_dump(mode="json"),
-            threads=torch.get_num_threads(),
+            threads=self._threads,
             tier="compiled" if compiled_from == 0 else "interpreted",
             compiled_from=compiled_from,
             why=why,

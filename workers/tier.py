@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Literal
 
 import structlog
+import torch
 
 from models.density import Note
 from models.native.values import UnsupportedError
@@ -34,7 +35,13 @@ class Tier:
     """Moves one density to the compiled tier, at once or at a step of the run."""
 
     def __init__(
-        self, density: TracedDensity, cache_dir: Path, *, wish: Wish, compiled_from: int | None
+        self,
+        density: TracedDensity,
+        cache_dir: Path,
+        *,
+        wish: Wish,
+        compiled_from: int | None,
+        threads: int = 1,
     ) -> None:
         """Prepare the tiers of a run.
 
@@ -43,7 +50,9 @@ class Tier:
             cache_dir: where compiled code is kept.
             wish: what was asked for.
             compiled_from: what the row says from an earlier attempt.
+            threads: how many may work on the compiled tier.
         """
+        self._threads = threads
         self._density, self._cache_dir = density, cache_dir
         self._wish = wish
         #: The step from which the compiled tier computes; None: not (yet).
@@ -113,8 +122,11 @@ class Tier:
     def _switch(self, step: int) -> None:
         if self.problem is None:
             with self._falling_back():
-                self._density.compile(self._cache_dir)
+                self._density.compile(self._cache_dir, threads=self._threads)
                 self.compiled_from = step
+                # The runtime has threads of its own: torch's, which spin while they wait, would
+                # make it five times slower where cores are few.
+                torch.set_num_threads(1)
 
     def _fail(self, problem: str) -> None:
         self.problem = problem

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator
 
-from models.native.schedule import PLAIN, Loop, Schedule
+from models.native.frames import PLAIN
+from models.native.schedule import Loop, Schedule
 from models.native.statements import Access, Statement
 from models.native.steps import Steps
 from models.native.sums import Sums, filled_before
@@ -20,7 +21,7 @@ def body(schedule: Schedule, places: dict[Producer, str]) -> Iterator[str]:
     """
     texts = Texts(places, schedule.makers)
     for producer in schedule.stored:
-        if producer.initial is not None and filled_before(schedule.makers[producer]):
+        if producer.initial is not None and filled_before(schedule.makers.of(producer)):
             first = f"{texts.at(producer, 'i')} = {filled(producer)};"
             yield f"for (int64_t i = 0; i < {producer.size}; ++i) {first}"
     for loop in schedule.loops:

@@ -17,5 +17,7 @@ class DensityHandle:
     lanes: int
     #: Of positions and gradients; log densities are float64 always.
     dtype: torch.dtype
+    #: How many may work on one call.
+    threads: int = 1
     #: Keeps alive what the address leads to: the library, the struct and the arrays of data.
     owner: object = field(default=None, repr=False, compare=False)

@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.fx import Node
 
 from models.native import operations as ops
+from models.native.exponentials import Exponentials
 from models.native.statements import Access, Fold, Point, Statement, Store, Table
 from models.native.values import (
     Known,
@@ -63,6 +64,8 @@ class Lowering:
         self._dtype, self._prefix = dtype, prefix
         self._count = 0
         self._inverses: dict[tuple[Value, str], Value] = {}
+        #: Exponentials computed so far.
+        self.exponentials = Exponentials()
 
     def kind(self, node: Node) -> str:
         """Return the element type of a node's result."""

@@ -3,6 +3,7 @@
 import copy
 import ctypes
 import threading
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -18,6 +19,10 @@ from models.toolchain import build, is_built, load
 
 #: The headers of generated code.
 INCLUDES = tuple(HEADERS / name for name in ("blocks.h", "vector.h"))
+
+
+#: Seconds of a call from which on further ones start threads.
+SLOW = 1e-3
 
 
 class _Struct(ctypes.Structure):
@@ -99,21 +104,26 @@ class NativeProgram:
                 path = build(self.text, name="density", includes=INCLUDES, cache_dir=cache_dir)
                 self._library = load(path)
 
-    def bind(self, arguments: Sequence[Tensor]) -> "NativeDensity":
-        """Return the density of one data set.
+    def bind(self, arguments: Sequence[Tensor], threads: int = 1) -> "NativeDensity":
+        """Return the density of one data set, whose calls may use so many threads.
 
         Raises:
             IndexError: an index of the data is out of range.
         """
         assert self._library is not None
         results = [prologue(*arguments) for prologue in self._prologues]
-        return NativeDensity(self, self._library, bound(self._source, results))
+        return NativeDensity(self, self._library, bound(self._source, results), threads)
 
 
 class NativeDensity:
     """A program with its data."""
 
-    def __init__(self, program: NativeProgram, library: ctypes.CDLL, arrays: list[Tensor]) -> None:
+    def __init__(
+        self, program: NativeProgram, library: ctypes.CDLL, arrays: list[Tensor], threads: int
+    ) -> None:
+        self._threads = threads
+        #: Whether a call takes so long that threads are worth starting.
+        self._slow = False
         self._program, self._library, self._arrays = program, library, arrays
         self._table = (ctypes.c_void_p * max(1, len(arrays)))(*(a.data_ptr() for a in arrays))
         self._struct = _Struct(
@@ -132,9 +142,16 @@ class NativeDensity:
         ]
         library.credence_values.argtypes = [ctypes.c_void_p, ctypes.c_int64, *[ctypes.c_void_p] * 3]
         library.credence_row_scratch.restype = ctypes.c_int64
-        self._scratch = torch.empty(library.credence_row_scratch(), dtype=torch.uint8)
+        self._scratch = [
+            torch.empty(library.credence_row_scratch(), dtype=torch.uint8) for _ in range(threads)
+        ]
         self.handle = DensityHandle(
-            ctypes.addressof(self._struct), program.dim, self._struct.lanes, program.dtype, self
+            ctypes.addressof(self._struct),
+            program.dim,
+            self._struct.lanes,
+            program.dtype,
+            threads,
+            self,
         )
 
     def value_and_grad(self, z: Tensor) -> tuple[Tensor, Tensor]:
@@ -142,14 +159,30 @@ class NativeDensity:
         z = z.detach().contiguous()
         value = torch.empty(len(z), dtype=torch.float64)
         gradient = torch.empty_like(z)
-        self._library.credence_evaluate(
-            ctypes.addressof(self._table),
-            len(z),
-            z.data_ptr(),
-            value.data_ptr(),
-            gradient.data_ptr(),
-            self._scratch.data_ptr(),
-        )
+        began = time.perf_counter()
+        blocks = -(-len(z) // self._struct.lanes)
+        parts = min(self._threads, blocks) if self._slow else 1
+        rows = -(-blocks // parts) * self._struct.lanes
+
+        def evaluate(part: int) -> None:
+            span = slice(part * rows, (part + 1) * rows)
+            self._library.credence_evaluate(
+                ctypes.addressof(self._table),
+                len(z[span]),
+                z[span].data_ptr(),
+                value[span].data_ptr(),
+                gradient[span].data_ptr(),
+                self._scratch[part].data_ptr(),
+            )
+
+        # Rows are independent: how they are shared out changes no bit.
+        others = [threading.Thread(target=evaluate, args=(part,)) for part in range(1, parts)]
+        for other in others:
+            other.start()
+        evaluate(0)
+        for other in others:
+            other.join()
+        self._slow = self._slow or time.perf_counter() - began > SLOW
         return value, gradient
 
     def values(self, z: Tensor) -> Tensor:
@@ -161,7 +194,7 @@ class NativeDensity:
             len(z),
             z.data_ptr(),
             out.data_ptr(),
-            self._scratch.data_ptr(),
+            self._scratch[0].data_ptr(),
         )
         return out
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from models.native.frames import frame_of, made_in_a_turn, made_in_turns, spot, target_strides
+from models.native.frames import frame_of, written
 from models.native.linear import cholesky, scan, solve
 from models.native.statements import (
     Access,
@@ -17,7 +17,7 @@ from models.native.statements import (
     Store,
 )
 from models.native.sums import Sums, combined
-from models.native.texts import Scope, Texts, affine, filled, in_turn, scope_of, type_name, vector
+from models.native.texts import Scope, Texts, affine, filled, scope_of, type_name, vector
 
 
 class Steps:
@@ -35,47 +35,37 @@ class Steps:
         """Yield the lines of a statement: for each of its places in a turn."""
         scope = scope_of(statement)
         inner = frame_of(statement.domain).inner
-        if isinstance(statement, Point | Contract):
-            yield from self._declare(statement, "")
-        elif isinstance(statement, Fold) and made_in_turns(statement):
-            yield from self._declare(statement, f" = {filled(statement.out)}")
+        if self._texts.in_registers(statement.out):
+            yield from self._declare(statement)
         yield from _loops(scope, inner)
         yield from self._place(statement, scope)
         yield "}" * len(inner)
-        if isinstance(statement, Fold) and made_in_turns(statement):
+        if isinstance(statement, Fold) and self._texts.in_registers(statement.out):
             yield from self._keep(statement, scope)
 
-    def _declare(self, statement: Statement, initial: str) -> Iterator[str]:
+    def _declare(self, statement: Statement) -> Iterator[str]:
         """Declare what a turn makes, unless the loop holds it for several turns at a time."""
-        out, count = statement.out, made_in_a_turn(statement)
+        out, count = statement.out, self._texts.made_in_a_turn(statement.out)
+        if not self._texts.begins(statement):
+            return
         name = self._texts.held(out)
         if name is None:
             name = f"{out.name}_here"
             self._texts.hold(out, name)
-            yield f"{vector(out)} {name}{f'[{count}]' if count > 1 else initial};"
-        elif initial and count == 1:
-            yield f"{name}{initial};"
-        if initial and count > 1:
-            yield f"for (auto& each : {name}) each{initial};"
+            yield f"{vector(out)} {name}{f'[{count}]' if count > 1 else ''};"
+        if out.initial is not None and count > 1:
+            yield f"for (auto& each : {name}) each = {filled(out)};"
+        elif out.initial is not None:
+            yield f"{name} = {filled(out)};"
 
-    def _made(self, statement: Statement, scope: Scope) -> str:
-        """The register that a place's number goes to."""
-        own = Access(statement.out, target_strides(statement))
-        where = spot(own, statement.domain, statement)
-        name = self._texts.held(statement.out)
-        assert where is not None
-        assert name is not None
-        return name + in_turn(statement, where, scope)
-
-    def _keep(self, statement: Statement, scope: Scope) -> Iterator[str]:
-        """Store what a turn made, if it is read elsewhere."""
-        if not self._texts.stored(statement.out):
+    def _keep(self, fold: Fold, scope: Scope) -> Iterator[str]:
+        """Store what a turn has summed up, if it is read elsewhere."""
+        if not self._texts.stored(fold.out):
             return
-        strides = target_strides(statement)
-        inner = [d for d in frame_of(statement.domain).inner if strides[d]]
+        inner = [d for d in frame_of(fold.domain).inner if fold.strides[d]]
         yield from _loops(scope, inner)
-        address = affine(strides, scope.names)
-        yield f"{self._texts.at(statement.out, address)} = {self._made(statement, scope)};"
+        target = self._texts.at(fold.out, affine(fold.strides, scope.names))
+        yield f"{target} = {self._texts.made(written(fold), scope)};"
         yield "}" * len(inner)
 
     def _place(self, statement: Statement, scope: Scope) -> Iterator[str]:
@@ -107,17 +97,17 @@ class Steps:
             text = f"vbfloat({text})"
         if point.where is not None:
             text = f"({point.where(list(scope.names))}) ? {text} : {vector(point.out)}{{}}"
-        made = self._made(point, scope)
+        made = self._texts.made(written(point), scope)
         yield f"{made} = {text};"
         if self._texts.stored(point.out):
-            address = affine(target_strides(point), scope.names)
+            address = affine(written(point).strides, scope.names)
             yield f"{self._texts.at(point.out, address)} = {made};"
 
     def _fold(self, fold: Fold, scope: Scope) -> Iterator[str]:
         (read,) = fold.reads
         value = self._texts.read(read, fold.out.kind, scope)
-        if made_in_turns(fold):
-            target = self._made(fold, scope)
+        if self._texts.in_registers(fold.out):
+            target = self._texts.made(written(fold), scope)
         elif self._sums.held(fold):
             target = self._sums.text(fold, scope)
         else:
@@ -131,11 +121,14 @@ class Steps:
         else:
             want = "double" if store.out.kind == "double" else "real"
             value = self._texts.read(read, want, scope)
-        target = self._texts.at(store.out, self._texts.address(store.target, scope))
+        if self._texts.in_registers(store.out):
+            target = self._texts.made(store.target, scope)
+        else:
+            target = self._texts.at(store.out, self._texts.address(store.target, scope))
         yield f"{target} {'+=' if store.accumulate else '='} {value};"
 
     def _contract(self, product: Contract, scope: Scope) -> Iterator[str]:
-        kind, made = vector(product.out), self._made(product, scope)
+        kind, made = vector(product.out), self._texts.made(written(product), scope)
         factors = [
             self._texts.load(read, product.out.kind, scope, more=f"{step} * k")
             for read, step in zip(product.reads, product.steps, strict=True)
@@ -145,7 +138,7 @@ class Steps:
         yield f"total += {factors[0]} * {factors[1]};"
         yield f"{made} = total; }}"
         if self._texts.stored(product.out):
-            address = affine(target_strides(product), scope.names)
+            address = affine(written(product).strides, scope.names)
             yield f"{self._texts.at(product.out, address)} = {made};"
 
     def _spread(self, spread: Spread, scope: Scope) -> Iterator[str]:

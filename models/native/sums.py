@@ -8,8 +8,8 @@ outer ones. Any other reduction goes through memory.
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
-from models.native.frames import frame_of, made_in_turns
-from models.native.statements import Fold, Statement
+from models.native.frames import frame_of, turns_of
+from models.native.statements import Fold, Statement, Store
 from models.native.texts import Scope, Texts, affine, filled, scope_of, vector
 
 _COMBINE = {
@@ -28,7 +28,7 @@ def combined(operation: str, total: str, value: str) -> str:
 
 def depth_of(statement: Statement) -> int | None:
     """Return how many of a loop's dimensions a held reduction keeps; None for anything else."""
-    if not isinstance(statement, Fold) or made_in_turns(statement) or 0 in statement.domain:
+    if not isinstance(statement, Fold) or turns_of([statement]) or 0 in statement.domain:
         return None
     frame = frame_of(statement.domain)
     if len(frame.sizes) == 1:
@@ -41,11 +41,8 @@ def depth_of(statement: Statement) -> int | None:
 
 def filled_before(makers: Sequence[Statement]) -> bool:
     """Return whether a producer's memory must hold its initial value before its loops."""
-    return any(0 in s.domain or not _writes_whole(s) for s in makers)
-
-
-def _writes_whole(statement: Statement) -> bool:
-    return made_in_turns(statement) or depth_of(statement) is not None
+    whole = not isinstance(makers[0], Store) and turns_of(makers) is not None
+    return not whole and any(depth_of(maker) is None for maker in makers)
 
 
 class Sums:

@@ -2,10 +2,9 @@
 
 from dataclasses import dataclass, replace
 
-from models.native.frames import Spot, frame_of, made_in_a_turn
+from models.native.frames import Makers, Spot, frame_of
 from models.native.operations import number
-from models.native.schedule import Makers, found
-from models.native.statements import Access, Statement
+from models.native.statements import Access, Statement, Store
 from models.native.values import Known, Producer, Shape
 
 _TYPES = {"real": "R", "double": "F", "bfloat": "R"}
@@ -85,6 +84,17 @@ class Texts:
         """Return that name."""
         return self._registers.get(producer)
 
+    def in_registers(self, producer: Producer) -> bool:
+        """Return whether an array is first made in registers: what lies in memory in the end is
+        not, where several statements write it.
+        """
+        apart = isinstance(self._makers.of(producer)[0], Store)
+        return self.made_in_a_turn(producer) > 0 and not (apart and self.stored(producer))
+
+    def begins(self, statement: Statement) -> bool:
+        """Return whether a statement is the first to make its array."""
+        return self._makers.of(statement.out)[0] is statement
+
     def stored(self, producer: Producer) -> bool:
         """Return whether a producer lies in memory."""
         return producer in self._places
@@ -120,10 +130,30 @@ class Texts:
         return self.load(read, want, scope, compute)
 
     def _spot(self, producer: Producer, read: Access, scope: Scope) -> str:
-        where = found(producer, read, scope.statement, self._makers)
+        where = self._makers.found(producer, read, scope.statement)
         assert where is not None, "a register of another turn"
-        (maker,) = self._makers[producer]
-        return in_turn(maker, where, scope)
+        return self._among(producer, where, scope)
+
+    def made(self, access: Access, scope: Scope) -> str:
+        """Return the register that a statement's number goes to."""
+        producer = access.source
+        assert isinstance(producer, Producer)
+        turns = self._makers.turns(producer)
+        where = turns.found(access, scope.statement.domain) if turns else None
+        assert where is not None, "not made in turns"
+        return self._registers[producer] + self._among(producer, where, scope)
+
+    def _among(self, producer: Producer, where: Spot, scope: Scope) -> str:
+        """Return the text of an index among what a turn made; none where that is one number."""
+        if self.made_in_a_turn(producer) == 1:
+            return ""
+        inner = tuple(scope.names[d] for d in frame_of(scope.statement.domain).inner)
+        return f"[{affine(where.strides, inner, where.offset)}]"
+
+    def made_in_a_turn(self, producer: Producer) -> int:
+        """Return how many of an array's numbers a turn makes for itself, 0 if it does not."""
+        turns = self._makers.turns(producer)
+        return turns.count if turns else 0
 
     def load(
         self,
@@ -160,14 +190,6 @@ class Texts:
             pick = f"a{table.known.index}[{affine(table.strides, scope.names)}]"
             text += f" + {table.stride} * wrapped({pick}, {table.size})"
         return f"{text} + {more}" if more else text
-
-
-def in_turn(maker: Statement, where: Spot, scope: Scope) -> str:
-    """Return the text of an index among what a turn made; none where that is one number."""
-    if made_in_a_turn(maker) == 1:
-        return ""
-    inner = tuple(scope.names[d] for d in frame_of(scope.statement.domain).inner)
-    return f"[{affine(where.strides, inner, where.offset)}]"
 
 
 def _as(text: str, producer: Producer, want: str, compute: str) -> str:

@@ -6,9 +6,8 @@ statements of the loop run row by row; what they hand on lies in arrays with an 
 
 from collections.abc import Iterator
 
-from models.native.frames import made_in_a_turn, made_in_turns
 from models.native.schedule import Loop, lane_reads
-from models.native.statements import Access, Contract, Fold, Point, Spread, Statement
+from models.native.statements import Access, Contract, Spread, Statement
 from models.native.steps import Steps
 from models.native.sums import Sums
 from models.native.texts import Texts, scope_of, vector
@@ -74,11 +73,10 @@ class Tiles:
 
     def _row_by_row(self, part: list[Statement]) -> Iterator[str]:
         elsewhere = _reads_outside(self._loop.statements, part)
-        for statement in part:
-            kept = isinstance(statement, Point | Contract | Fold) and made_in_turns(statement)
-            if kept and statement.out in elsewhere:
-                count = made_in_a_turn(statement)
-                yield self._declare(statement.out, f"[{count}]" if count > 1 else "")
+        for producer in dict.fromkeys(statement.out for statement in part):
+            if producer in elsewhere and self._texts.in_registers(producer):
+                count = self._texts.made_in_a_turn(producer)
+                yield self._declare(producer, f"[{count}]" if count > 1 else "")
         yield "for (int t = 0; t < T; ++t) { const int64_t i0 = first + t;"
         for statement in part:
             yield from self._steps.lines(statement)

@@ -44,7 +44,6 @@ class Ours(AbstractSampler):
 
     def __init__(self, row: Row, data: Mapping[str, Any], settings: Mapping[str, Any]) -> None:
         self._chosen = {**DEFAULTS, **settings}
-        torch.set_num_threads(self._chosen["threads"])
         self._row = row
         self._definition, self._data = parse_definition(row.definition()), load_data(data)
         #: What a worker keeps of models that it has seen.
@@ -61,6 +60,7 @@ class Ours(AbstractSampler):
         )
 
     def run(self, seed: int) -> Run:
+        torch.set_num_threads(self._chosen["threads"])
         start = time.perf_counter()
         self._density = self._compiled()
         sink, control = MemorySink(), Unattended()

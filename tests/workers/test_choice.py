@@ -28,7 +28,7 @@ def timed(monkeypatch: pytest.MonkeyPatch):
 )
 def test_the_metric_by_dimension(timed, dim: int, metric: str) -> None:
     timed(1e-4)
-    options, _ = choose(AutoOptions(), density(dim))
+    options, _ = choose(AutoOptions(), density(dim), 1)
     assert isinstance(options, CheesOptions)
     assert options.metric == metric
 
@@ -38,7 +38,7 @@ def test_the_metric_by_dimension(timed, dim: int, metric: str) -> None:
 )
 def test_the_chains_by_the_price_of_a_gradient(timed, seconds: float, chains: int) -> None:
     timed(seconds)
-    options, _ = choose(AutoOptions(), density(3))
+    options, _ = choose(AutoOptions(), density(3), 1)
     assert options.chains == chains
     assert chains % options.starts == 0
     assert options.starts == 8
@@ -46,13 +46,13 @@ def test_the_chains_by_the_price_of_a_gradient(timed, seconds: float, chains: in
 
 def test_the_goal_is_handed_on() -> None:
     goal = Goal(ess_bulk=123, r_hat=None)
-    options, _ = choose(AutoOptions(until=goal), density(2))
+    options, _ = choose(AutoOptions(until=goal), density(2), 1)
     assert options.until == goal
-    assert choose(AutoOptions(), density(2))[0].until == Goal()
+    assert choose(AutoOptions(), density(2), 1)[0].until == Goal()
 
 
 def test_what_is_picked_can_be_posted_again() -> None:
-    options, _ = choose(AutoOptions(), density(2))
+    options, _ = choose(AutoOptions(), density(2), 1)
     assert CheesOptions.model_validate(options.model_dump(mode="json")) == options
 
 
@@ -81,7 +81,7 @@ def test_what_is_picked_can_be_posted_again() -> None:
 )
 def test_it_says_why(timed, seconds: float, dim: int, sentences: list[str]) -> None:
     timed(seconds)
-    _, why = choose(AutoOptions(), density(dim))
+    _, why = choose(AutoOptions(), density(dim), 1)
     assert why == [line.format(threads=torch.get_num_threads()) for line in sentences]
 
 

@@ -24,9 +24,7 @@ def density(*lines: str) -> TracedDensity:
         "pyro.sample('y', dist.Normal(mu, sigma), obs=y)",
     )
     source = body(*text, arguments="y, sigma")
-    return compile_model(
-        parse_definition({"language": "pyro", "source": source}), load_data(EIGHT)
-    )
+    return compile_model(parse_definition({"language": "pyro", "source": source}), load_data(EIGHT))
 
 
 def tier(

@@ -16,7 +16,7 @@ RULES = Rules()
 _ATEN = torch.ops.aten
 
 _SAME_NAME = (
-    "exp log log1p expm1 log2 log10 sqrt sin cos tan tanh sinh cosh asin acos atan erf erfc erfinv "
+    "log log1p expm1 log2 log10 sqrt sin cos tan tanh sinh cosh asin acos atan erf erfc erfinv "
     "lgamma digamma sigmoid abs floor ceil trunc round sign"
 )
 _TEMPLATES: dict[Any, ops.Template] = {
@@ -70,10 +70,25 @@ def add(low: Lowering, node: Node, a: Any, b: Any, alpha: float = 1) -> Value:
     return low.point(template, [a, b], shape_of(node), low.real(node))
 
 
+@RULES.of(_ATEN.exp.default)
+def exp(low: Lowering, node: Node, x: Any) -> Value:
+    """Return the exponential."""
+    return exponential(low, x, low.real(node))
+
+
+def exponential(low: Lowering, x: Any, kind: str) -> Value:
+    """Return `exp(x)`, which may have been computed before."""
+    known = low.exponentials.of(x, kind)
+    return known if known is not None else low.point(ops.call("vexp"), [x], x.shape, kind)
+
+
 @RULES.of(_ATEN.sub.Tensor, _ATEN.sub.Scalar)
 def subtract(low: Lowering, node: Node, a: Any, b: Any, alpha: float = 1) -> Value:
     """Return `a - alpha b`."""
-    return add(low, node, a, b, -alpha)
+    result = add(low, node, a, b, -alpha)
+    if alpha == 1:
+        low.exponentials.subtracted(a, b, result)
+    return result
 
 
 @RULES.of(_ATEN.rsub.Scalar, _ATEN.rsub.Tensor)
@@ -89,7 +104,7 @@ def power(low: Lowering, node: Node, x: Any, exponent: float) -> Value:
 
 
 @RULES.of(_ATEN.pow.Scalar)
-def exponential(low: Lowering, node: Node, base: float, x: Any) -> Value:
+def power_of_number(low: Lowering, node: Node, base: float, x: Any) -> Value:
     """Return `base ** x`."""
     return low.point(ops.call("vpow"), [base, x], shape_of(node), low.real(node))
 

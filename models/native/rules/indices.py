@@ -1,6 +1,7 @@
 """Reads and writes at indices from data; negative ones count from the end."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -9,20 +10,60 @@ from torch.fx import Node
 from models.native.lowering import Lowering, shape_of
 from models.native.rule import Rules
 from models.native.statements import Access, Table
-from models.native.values import Shape, UnsupportedError, Value, whole
+from models.native.values import Known, Shape, UnsupportedError, Value, whole
 from models.native.views import aligned, over, restride
 
 RULES = Rules()
 _ATEN = torch.ops.aten
-#: Shape and strides of what is read or written, and the tables that find it.
-Places = tuple[Shape, Shape, tuple[Table, ...]]
 
 
-def _table(known: Any, shape: Shape, at: int, stride: int, size: int) -> Table:
-    """Return indices, whose dimensions stand at `at ...` of a shape, as part of an address."""
-    tail = len(shape) - at - len(known.shape)
-    steps = aligned(known.strides + (0,) * tail, known.shape + (1,) * tail, shape)
-    return Table(known, over(steps, shape), stride, size)
+@dataclass(frozen=True)
+class Places:
+    """What is read or written: a view, and the tables that find the rest of its address."""
+
+    shape: Shape
+    strides: Shape
+    offset: int
+    tables: tuple[Table, ...]
+
+
+def _found(
+    shape: Shape, strides: Sequence[int], picks: Sequence[tuple[Any, int, int, int]]
+) -> Places:
+    """Return places from indices: each with where its dimensions stand, its stride and its size.
+
+    Indices of the text that go up in even steps are strides.
+    """
+    steps, offset, tables = list(strides), 0, []
+    for known, at, stride, size in picks:
+        even = _even(known, size)
+        if even is not None:
+            offset += even[0] * stride
+            for d, step in enumerate(even[1]):
+                steps[at + d] += step * stride
+            continue
+        tail = len(shape) - at - len(known.shape)
+        spread = aligned(known.strides + (0,) * tail, known.shape + (1,) * tail, shape)
+        tables.append(Table(known, over(spread, shape), stride, size))
+    return Places(shape, tuple(steps), offset, tuple(tables))
+
+
+def _even(known: Known, size: int) -> tuple[int, Shape] | None:
+    """Return first and steps of indices that the text gives and that go up evenly."""
+    if known.recipe is not None or not known.tensor.numel():
+        return None
+    picks = known.tensor.long() % size
+    origin = (0,) * picks.dim()
+    first = int(picks[origin])
+    steps = tuple(
+        int(picks[(*origin[:d], 1, *origin[d + 1 :])]) - first if n > 1 else 0
+        for d, n in enumerate(picks.shape)
+    )
+    even = torch.full_like(picks, first)
+    for d, step in enumerate(steps):
+        along = step * torch.arange(picks.shape[d])
+        even += along.reshape(-1, *(1 for _ in picks.shape[d + 1 :]))
+    return (first, steps) if torch.equal(even, picks) else None
 
 
 def _checked(x: Value, *indices: Any) -> None:
@@ -45,11 +86,9 @@ def _places(x: Value, indices: Sequence[Any]) -> Places:
     middle = tuple(torch.broadcast_shapes(*(indices[d].shape for d in used)))
     shape = (*x.shape[:first], *middle, *x.shape[end:])
     strides = (*x.strides[:first], *(0 for _ in middle), *x.strides[end:])
-    tables = []
-    for d in used:
-        at = first + len(middle) - len(indices[d].shape)
-        tables.append(_table(indices[d], shape, at, x.strides[d], x.shape[d]))
-    return shape, strides, tuple(tables)
+    ends = first + len(middle)
+    picks = [(indices[d], ends - len(indices[d].shape), x.strides[d], x.shape[d]) for d in used]
+    return _found(shape, strides, picks)
 
 
 def _along(x: Value, dim: int, index: Any) -> Places:
@@ -57,8 +96,7 @@ def _along(x: Value, dim: int, index: Any) -> Places:
     _checked(x, index)
     dim %= len(x.shape)
     strides = tuple(0 if d == dim else s for d, s in enumerate(x.strides))
-    table = _table(index, index.shape, 0, x.strides[dim], x.shape[dim])
-    return index.shape, strides, (table,)
+    return _found(index.shape, strides, [(index, 0, x.strides[dim], x.shape[dim])])
 
 
 def _at(dim: int, index: Any, x: Value) -> Places:
@@ -69,10 +107,13 @@ def _at(dim: int, index: Any, x: Value) -> Places:
 
 
 def _read(low: Lowering, x: Value, places: Places) -> Value:
-    shape, strides, tables = places
-    out = low.fresh(shape, x.kind)
+    seen = restride(x, places.shape, places.strides, places.offset)
+    if not places.tables:
+        return seen
+    out = low.fresh(places.shape, x.kind)
     out.mask = x.producer.mask
-    return low.read_into(out, Access(x.producer, over(strides, shape), x.offset, tables))
+    access = Access(x.producer, over(seen.strides, seen.shape), seen.offset, places.tables)
+    return low.read_into(out, access)
 
 
 @RULES.of(_ATEN.index.Tensor)
@@ -112,9 +153,10 @@ def _put(
         raise UnsupportedError("a sum of conditions")
     wide = "real" if kind == "bfloat" and accumulate else kind
     target = whole(low.fresh(shape_of(node), wide))
-    shape, strides, tables = places(target)
+    found = places(target)
+    seen = restride(target, found.shape, found.strides, found.offset)
     first = low.store(target, x)
-    low.store(restride(target, shape, strides), g, [first], tables, accumulate)
+    low.store(seen, g, [first], found.tables, accumulate)
     return low.rounded(target, kind) if wide != kind else target
 
 

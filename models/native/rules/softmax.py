@@ -7,8 +7,10 @@ import torch
 from torch.fx import Node
 
 from models.native import operations as ops
+from models.native.exponentials import Shares
 from models.native.lowering import Lowering, shape_of
 from models.native.rule import Rules
+from models.native.rules.arithmetic import exponential
 from models.native.values import Value
 from models.native.views import held, ones
 
@@ -24,6 +26,9 @@ def logsumexp(low: Lowering, node: Node, x: Any, dims: Sequence[int], keep: bool
     shares = low.point(_share, [x, top], x.shape, kind)
     total = low.fold("sum", shares, dims, kept, kind)
     result = low.point(lambda s, m: f"(vlog({s}) + {m})", [total, top], kept, kind)
+    if isinstance(x, Value):
+        parts = low.divide(shares, total, x.shape, kind)
+        low.exponentials.summed(Shares(x, result, parts))
     return ones(result, shape_of(node))
 
 
@@ -48,10 +53,12 @@ def _shares(low: Lowering, x: Any, dim: int, kind: str) -> tuple[Value, Value, V
 def log_softmax(low: Lowering, node: Node, x: Any, dim: int, half_to_float: bool) -> Value:
     """Return `x - logsumexp(x)`."""
     kind = low.kind(node)
-    top, _, total = _shares(low, x, dim, kind)
+    top, shares, total = _shares(low, x, dim, kind)
     log = low.point(ops.call("vlog"), [total], total.shape, kind)
     template: ops.Template = lambda v, m, s: f"({v} - {m} - {s})"  # noqa: E731
-    return low.point(template, [x, top, log], x.shape, kind)
+    result = low.point(template, [x, top, log], x.shape, kind)
+    low.exponentials.note(result, low.divide(shares, total, x.shape, kind))
+    return result
 
 
 @RULES.of(_ATEN._softmax.default)
@@ -68,8 +75,8 @@ def log_softmax_backward(low: Lowering, node: Node, g: Any, y: Any, dim: int, _:
     kind, shape = low.kind(node), shape_of(node)
     g = low.lane(g, shape)
     total = low.fold("sum", g, dim, held(shape, dim), kind)
-    template: ops.Template = lambda a, b, s: f"({a} - vexp({b}) * {s})"  # noqa: E731
-    return low.point(template, [g, y, total], shape, kind)
+    template: ops.Template = lambda a, b, s: f"({a} - {b} * {s})"  # noqa: E731
+    return low.point(template, [g, exponential(low, y, kind), total], shape, kind)
 
 
 @RULES.of(_ATEN._softmax_backward_data.default)

@@ -24,6 +24,8 @@ from workers.engines.kernels.watch import Watch
 
 #: Transitions of one step of the engine.
 BLOCK = 8
+#: Ends of windows at which lost chains are looked for.
+RESCUES = 3
 #: Leapfrogs of a transition at the most, and at the most during warm-up.
 LONGEST, LONGEST_WARM = 1000, 256
 
@@ -115,6 +117,8 @@ def _adapt(
 ) -> tuple[CrowdState, Info]:
     point, known, leapfrogs, at = state.point, state.known, state.leapfrogs, state.iteration
     rescued = state.rescued
+    # At the first ends of windows chains are still on their way.
+    late = sorted(ensemble.ends(options.warmup))[-RESCUES:]
     for p, accept in zip(momenta.unbind(0), log_u.unbind(0), strict=True):
         leaps = leaps_at(at, known.length.now, known.step.size, LONGEST_WARM)
         proposed = transition(density, point, p, known.step_sizes(), leaps, known.metric, accept)
@@ -123,7 +127,7 @@ def _adapt(
         )
         known = ensemble.learn(known, point.z, proposed, leaps, plan)
         point = proposed.made.point
-        if at in ensemble.ends(options.warmup):
+        if at in late:
             point, count = rescue(point, state.watch.superchains or options.chains)
             rescued += count
         leapfrogs += leaps * options.chains
@@ -158,7 +162,7 @@ def _sample(
         state,
         iteration=at,
         point=point,
-        watch=state.watch.take(density, draws),
+        watch=state.watch.take(density, draws, last=at == options.warmup + options.draws),
         divergences=state.divergences + int(stats["divergent"].sum()),
         leapfrogs=state.leapfrogs + int(stats["leapfrogs"].sum()),
     )

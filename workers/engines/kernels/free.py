@@ -110,7 +110,8 @@ def _sample(
     )
     divergences = int(moves.divergent.sum())
     after = _after(state, moves, count, state.known, divergences, state.random)
-    after = replace(after, watch=state.watch.take(density, moves.draws))
+    last = after.iteration == total
+    after = replace(after, watch=state.watch.take(density, moves.draws, last))
     stats = {
         "acceptance": moves.acceptance,
         "divergent": moves.divergent,

@@ -10,7 +10,7 @@ from models.density import AbstractLogDensity, Target
 from workers.errors import NoInitialPointError
 
 #: `prior`: a draw from the prior; `uniform`: uniform(-2, 2) on the unconstrained scale;
-#: `pathfinder`: from there on along an ascent, see `pathfinder`.
+#: `pathfinder`: from there on along an ascent, see `pathfinder`; one begins at the prior.
 Init = Literal["prior", "uniform", "pathfinder"]
 
 #: How often each chain may try.
@@ -55,6 +55,8 @@ def find_initial(
     for _ in range(TRIES - 1):
         if bool(good.all()):
             return point
+        # Where (-2, 2) is outside of the support, an ascent begins at the prior as well.
+        draw = _source(density, generator, "prior") if init == "pathfinder" else draw
         fresh = evaluate(density, draw(chains), target)
         failed.append(fresh.z[~good & ~finite(fresh)])
         point = choose(good, point, fresh)
@@ -95,7 +97,11 @@ def _source(
         )
         return 4 * u - 2
 
-    return uniform
+    def mixed(count: int) -> Tensor:
+        """One draw of the prior, or the parameters' own `init`; drawing all there takes long."""
+        return torch.cat([density.initial(generator, 1), uniform(count - 1)])
+
+    return mixed if init == "pathfinder" else uniform
 
 
 def _explain(density: AbstractLogDensity, z: Tensor, target: Target) -> NoInitialPointError:

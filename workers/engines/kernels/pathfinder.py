@@ -1,7 +1,8 @@
 """Where many chains start: draws from the best normal approximation along each ascent to a mode.
 
 Zhang, Carpenter, Gelman and Vehtari, Pathfinder: parallel quasi-Newton variational inference (JMLR
-23, 2022). The paths run in one batch from points of the prior.
+23, 2022). The paths run in one batch from dispersed points, see
+`initial`.
 """
 
 import math

@@ -93,9 +93,19 @@ def advance(
         random=generator.get_state(),
         divergences=state.divergences + (0 if warm else int(made.divergent.sum())),
         leapfrogs=state.leapfrogs + int(made.leapfrogs.sum()),
-        watch=state.watch if warm else state.watch.take(density, made.point.z[:, None]),
+        watch=state.watch if warm else _watched(options, density, state, made),
     )
     return after, _info(options, after, made, step_size, warm)
+
+
+def _watched(
+    options: AbstractSamplerOptions,
+    density: AbstractLogDensity,
+    state: SamplerState,
+    made: Transition,
+) -> Watch:
+    last = state.iteration + 1 == options.warmup + options.draws
+    return state.watch.take(density, made.point.z[:, None], last)
 
 
 def _info(

@@ -46,13 +46,19 @@ class Watch:
         shown = {"ess_bulk": self.progress.ess_bulk}
         return {name: value for name, value in shown.items() if value is not None}
 
-    def take(self, density: AbstractLogDensity, z: Tensor) -> "Watch":
-        """Return the watch after more draws, `C x K x D`; look at them all if it is time."""
+    def take(self, density: AbstractLogDensity, z: Tensor, last: bool = False) -> "Watch":
+        """Return the watch after more draws, `C x K x D`; look at them all if it is time.
+
+        Args:
+            density: for the parameters' values.
+            z: the draws.
+            last: whether no more draws will come, so that this is the time.
+        """
         if self.goal is None:
             return self
         after = replace(self, memory=self.memory.add(z))
         seen = after.memory.seen
-        if not is_check(seen) or not self._promising(self.goal, seen):
+        if not last and not (is_check(seen) and self._promising(self.goal, seen)):
             return after
         progress = measure(_constrained(density, after.memory), self.superchains)
         return replace(after, progress=progress, looked=seen, met=self.goal.met(progress))

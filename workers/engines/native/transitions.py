@@ -1,12 +1,10 @@
 """Transitions on the compiled tier, with the faces of those on the interpreted one.
 
-`kernels.fixed` and `kernels.trajectory` come here where the density has native code. The numbers of
-threads is torch's own, as set for the job.
+`kernels.fixed` and `kernels.free` come here where the density has native code.
 """
 
 from functools import lru_cache
 
-import torch
 from torch import Tensor
 
 from models.native.handle import DensityHandle
@@ -33,9 +31,9 @@ def _bound(metric: Metric) -> NativeMetric:
     return bind(metric)
 
 
-def threads_for(chains: int) -> int:
+def threads_for(handle: DensityHandle, chains: int) -> int:
     """Return how many threads share the blocks of so many chains."""
-    return max(1, min(torch.get_num_threads(), chains // CHAINS_PER_THREAD))
+    return max(1, min(handle.threads, chains // CHAINS_PER_THREAD))
 
 
 def fly(
@@ -57,7 +55,7 @@ def fly(
         step_size,
         leaps,
         log_u,
-        threads=threads_for(len(step_size)),
+        threads=threads_for(handle, len(step_size)),
         proposals=proposals,
     )
 
@@ -82,5 +80,5 @@ def grow(
         transitions,
         max_depth,
         target=target,
-        threads=threads_for(len(streams)),
+        threads=threads_for(handle, len(streams)),
     )

