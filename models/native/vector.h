@@ -56,18 +56,20 @@ template <class V, class Function> static inline V lanes(V x, V y, Function func
 }
 
 #if defined(__AVX512F__) && defined(CREDENCE_LIBMVEC)
-#include <immintrin.h>
+// What one register holds, whatever the run's type.
+typedef double D8 __attribute__((vector_size(64)));
+typedef float S16 __attribute__((vector_size(64)));
 #define CREDENCE_UNARY(name)                                                                      \
-  extern "C" __attribute__((const)) __m512d _ZGVeN8v_##name(__m512d);                              \
-  extern "C" __attribute__((const)) __m512 _ZGVeN16v_##name##f(__m512);                            \
-  static inline __m512d native_##name(__m512d x) { return _ZGVeN8v_##name(x); }                   \
-  static inline __m512 native_##name(__m512 x) { return _ZGVeN16v_##name##f(x); }                 \
+  extern "C" __attribute__((const)) D8 _ZGVeN8v_##name(D8);                                       \
+  extern "C" __attribute__((const)) S16 _ZGVeN16v_##name##f(S16);                                 \
+  static inline D8 native_##name(D8 x) { return _ZGVeN8v_##name(x); }                             \
+  static inline S16 native_##name(S16 x) { return _ZGVeN16v_##name##f(x); }                       \
   template <class V> static inline V v##name(V x) {                                               \
     if constexpr (sizeof(V) == 64) {                                                              \
-      using N = std::conditional_t<sizeof(Scalar<V>) == 8, __m512d, __m512>;                      \
+      using N = std::conditional_t<sizeof(Scalar<V>) == 8, D8, S16>;                              \
       return (V)native_##name((N)x);                                                              \
     } else {                                                                                      \
-      __m512d parts[2];                                                                           \
+      D8 parts[2];                                                                                \
       std::memcpy(parts, &x, sizeof x);                                                           \
       parts[0] = native_##name(parts[0]);                                                         \
       parts[1] = native_##name(parts[1]);                                                         \

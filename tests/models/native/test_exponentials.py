@@ -10,7 +10,7 @@ from tests.models.native.trials import Compiled, trial
 
 
 def exponentials(function: Callable[[Tensor], Tensor]) -> int:
-    unit = Compiled({"one": trial(function)}, torch.float64, None, False)  # type: ignore[arg-type]
+    unit = Compiled({"one": trial(function)}, torch.float64, None, False)
     return unit.source.text.count("vexp(")
 
 

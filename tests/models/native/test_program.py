@@ -17,7 +17,9 @@ from models.compile import compile_model
 from models.data import load_data
 from models.definition import parse_definition
 from models.density import Target
-from models.native.values import UnsupportedError
+from models.native.program import bound
+from models.native.source import Source
+from models.native.values import Known, Recipe, UnsupportedError
 from models.toolchain import ToolchainError
 from models.traced import TracedDensity
 from tests.models.native.test_models import points
@@ -179,6 +181,17 @@ def test_indices_out_of_range_are_refused_before_any_code_runs(native_cache: Pat
         moved = [torch.tensor(bad) if not a.is_floating_point() else a for a in model._arguments]
         with pytest.raises(IndexError, match="out of range of 2"):
             program.bind(moved)
+
+
+@pytest.mark.parametrize("strides", [(4, 1), (1, 3), (1, 0), (0, 1)])
+def test_arrays_are_laid_out_as_the_code_expects(strides: tuple[int, int]) -> None:
+    numbers = torch.arange(12.0).reshape(3, 4)
+    once = tuple(slice(0, 1) if step == 0 else slice(None) for step in strides)
+    numbers = numbers[once].expand(3, 4)
+    known = Known(0, torch.empty_strided((3, 4), strides), None, Recipe("data_0"))
+    (array,) = bound(Source("", (known,), (0,), (), 0), [[numbers.contiguous()]])
+    assert array.stride() == strides
+    assert torch.equal(array, numbers)
 
 
 def test_an_operation_without_a_rule_is_named(tmp_path: Path) -> None:

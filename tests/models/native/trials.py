@@ -81,7 +81,7 @@ class Compiled:
     """
 
     def __init__(
-        self, trials: Mapping[str, Trial], dtype: torch.dtype, cache: Path, now: bool = True
+        self, trials: Mapping[str, Trial], dtype: torch.dtype, cache: Path | None, now: bool = True
     ) -> None:
         self._dtype, self._cache = dtype, cache
         #: What the recorded graphs call.
@@ -108,6 +108,7 @@ class Compiled:
     def build(self) -> None:
         """Compile."""
         text, cache = self.source.text, self._cache
+        assert cache is not None
         self._library = load(build(text, name="trials", includes=INCLUDES, cache_dir=cache))
         self.lanes = self._library.credence_lanes()
 
