@@ -58,7 +58,9 @@ class Goal(BaseModel):
         return enough and alike
 
 
-def measure(values: Mapping[str, Array], superchains: int | None = None) -> Progress:
+def measure(
+    values: Mapping[str, Array], superchains: int | None = None, enough: float | None = None
+) -> Progress:
     """Return how good the draws are.
 
     Entries without variance, and those with a draw that is not finite, count in neither number.
@@ -67,6 +69,7 @@ def measure(values: Mapping[str, Array], superchains: int | None = None) -> Prog
     Args:
         values: draws by quantity, `C x N x shape` each.
         superchains: number of groups of adjacent chains that share a start.
+        enough: the bulk ESS below which nobody asks for R-hat, which is then None.
     """
     draws = MemoryDraws(values, {})
     if not draws.draws:
@@ -78,12 +81,17 @@ def measure(values: Mapping[str, Array], superchains: int | None = None) -> Prog
         least, most = low.min(1), high.max(1)
         varies = (least < most) & np.isfinite(least) & np.isfinite(most)
         mixing = Mixing(entries[varies].transpose(1, 2, 0), superchains, table)
+        sizes.append(mixing.ess_bulk)
+        if enough is not None and bool((sizes[-1] < enough).any()):
+            ratios.append(np.full(0, np.nan))
+            continue
         r_hat = mixing.r_hat if superchains is None else mixing.nested_r_hat
         still = (low == high).all(1)[varies]
-        sizes.append(mixing.ess_bulk)
         # Nested R-hat would take chains that stand still apart for a superchain that is wide.
         ratios.append(np.where(still & ~np.isnan(r_hat), np.inf, r_hat))
-    return Progress(_extreme(np.min, sizes), _extreme(np.max, ratios))
+    least = _extreme(np.min, sizes)
+    few = enough is not None and least is not None and least < enough
+    return Progress(least, None if few else _extreme(np.max, ratios))
 
 
 def _extreme(choose: Callable[[Array], Any], parts: Sequence[Array]) -> float | None:

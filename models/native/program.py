@@ -142,9 +142,7 @@ class NativeDensity:
         ]
         library.credence_values.argtypes = [ctypes.c_void_p, ctypes.c_int64, *[ctypes.c_void_p] * 3]
         library.credence_row_scratch.restype = ctypes.c_int64
-        self._scratch = [
-            torch.empty(library.credence_row_scratch(), dtype=torch.uint8) for _ in range(threads)
-        ]
+        self._scratch_bytes = library.credence_row_scratch()
         self.handle = DensityHandle(
             ctypes.addressof(self._struct),
             program.dim,
@@ -166,13 +164,14 @@ class NativeDensity:
 
         def evaluate(part: int) -> None:
             span = slice(part * rows, (part + 1) * rows)
+            scratch = self._scratch()
             self._library.credence_evaluate(
                 ctypes.addressof(self._table),
                 len(z[span]),
                 z[span].data_ptr(),
                 value[span].data_ptr(),
                 gradient[span].data_ptr(),
-                self._scratch[part].data_ptr(),
+                scratch.data_ptr(),
             )
 
         # Rows are independent: how they are shared out changes no bit.
@@ -189,14 +188,19 @@ class NativeDensity:
         """Return what is reported, `C x M`, at `z`: `C x D`."""
         z = z.detach().contiguous()
         out = torch.empty(len(z), self._program.width, dtype=z.dtype)
+        scratch = self._scratch()
         self._library.credence_values(
             ctypes.addressof(self._table),
             len(z),
             z.data_ptr(),
             out.data_ptr(),
-            self._scratch[0].data_ptr(),
+            scratch.data_ptr(),
         )
         return out
+
+    def _scratch(self) -> Tensor:
+        """Return the workspace of one call: callers on several threads may share a density."""
+        return torch.empty(self._scratch_bytes, dtype=torch.uint8)
 
 
 def _address(library: ctypes.CDLL, name: str) -> int:

@@ -5,7 +5,7 @@ from models.cache import Cache
 from models.compile import check_model, compile_model
 from models.data import load_data
 from models.definition import parse_definition
-from models.errors import DefinitionError, UnavailableError
+from models.errors import DefinitionError
 from tests.models.test_traced import DATA, SCHOOLS
 
 DEFINITION = parse_definition({"language": "pyro", "source": SCHOOLS})
@@ -47,9 +47,10 @@ def test_a_negative_constant_scale_is_found_with_its_place() -> None:
     assert caught.value.path.startswith("line 3")
 
 
-def test_the_compiled_tier_is_refused_while_it_does_not_exist() -> None:
-    with pytest.raises(UnavailableError, match="not available yet"):
-        compile_model(DEFINITION, load_data(DATA), tier="compiled")
+def test_a_model_starts_on_the_interpreted_tier() -> None:
+    density = compile_model(DEFINITION, load_data(DATA))
+    assert density.tier == "interpreted"
+    assert density.handle is None
 
 
 def test_a_cache_gives_the_same_bits_for_other_data_of_the_same_shapes() -> None:

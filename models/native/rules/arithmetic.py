@@ -1,7 +1,6 @@
 """Elementwise operations on real numbers."""
 
 import math
-from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -130,56 +129,10 @@ def clamp_max(low: Lowering, node: Node, x: Any, most: Any) -> Value:
     return clamp(low, node, x, None, most)
 
 
-@RULES.of(_ATEN.softplus.default)
-def softplus(low: Lowering, node: Node, x: Any, beta: float = 1, threshold: float = 20) -> Value:
-    """Return `log(1 + exp(beta x)) / beta`, and `x` where `beta x` is over the threshold."""
-    scaled = _scaled(beta)
-
-    def template(v: str) -> str:
-        soft = f"vsoftplus({scaled(v)})"
-        soft = soft if beta == 1 else f"{soft} / {ops.constant(beta)}"
-        return ops.choose(f"({scaled(v)} > {ops.constant(threshold)})", v, f"({soft})")
-
+@RULES.of(_ATEN.logit.default)
+def logit(low: Lowering, node: Node, x: Any, eps: float | None = None) -> Value:
+    """Return `log(x / (1 - x))`, with `x` kept `eps` away from 0 and 1."""
+    if eps is not None:
+        x = clamp(low, node, x, eps, 1 - eps)
+    template: ops.Template = lambda v: f"vlog({v} / ({ops.constant(1)} - {v}))"  # noqa: E731
     return low.point(template, [x], shape_of(node), low.real(node))
-
-
-@RULES.of(_ATEN.softplus_backward.default)
-def softplus_backward(
-    low: Lowering, node: Node, g: Any, x: Any, beta: float, threshold: float
-) -> Value:
-    """Return `g sigmoid(beta x)`, and `g` over the threshold."""
-    scaled = _scaled(beta)
-
-    def template(slope: str, v: str) -> str:
-        over = f"({scaled(v)} > {ops.constant(threshold)})"
-        return ops.choose(over, slope, f"({slope} * vsigmoid({scaled(v)}))")
-
-    return low.point(template, [g, x], shape_of(node), low.real(node))
-
-
-@RULES.of(_ATEN.threshold_backward.default)
-def threshold_backward(low: Lowering, node: Node, g: Any, x: Any, threshold: float) -> Value:
-    """Return `g`, and 0 where `x` is not over the threshold."""
-    bound = ops.constant(threshold)
-    template: ops.Template = lambda slope, v: ops.choose(  # noqa: E731
-        f"({v} <= {bound})", ops.constant(0), slope
-    )
-    return low.point(template, [g, x], shape_of(node), low.real(node))
-
-
-def _scaled(beta: float) -> Callable[[str], str]:
-    return lambda v: v if beta == 1 else f"({v} * {ops.constant(beta)})"
-
-
-@RULES.of(_ATEN.log_sigmoid_forward.default)
-def log_sigmoid(low: Lowering, node: Node, x: Any) -> list[Value]:
-    """Return `log sigmoid(x)`; the second result is a buffer that its derivative ignores."""
-    kind = low.kind_of(node.meta["val"][0].dtype)
-    return [low.point(ops.call("vlogsigmoid"), [x], x.shape, kind)] * 2
-
-
-@RULES.of(_ATEN.log_sigmoid_backward.default)
-def log_sigmoid_backward(low: Lowering, node: Node, g: Any, x: Any, _: Any) -> Value:
-    """Return `g sigmoid(-x)`."""
-    template: ops.Template = lambda slope, v: f"({slope} * vsigmoid(-{v}))"  # noqa: E731
-    return low.point(template, [g, x], shape_of(node), low.real(node))

@@ -92,6 +92,21 @@ def variance(
     return ones(scaled, shape_of(node))
 
 
+@RULES.of(_ATEN.std.correction)
+def deviation(
+    low: Lowering,
+    node: Node,
+    x: Any,
+    dims: Dims = None,
+    *,
+    correction: float | None = None,
+    keepdim: bool = False,
+) -> Value:
+    """Return the root of the variance."""
+    square = variance(low, node, x, dims, correction=correction, keepdim=keepdim)
+    return low.point(ops.power(0.5), [square], square.shape, low.kind(node))
+
+
 @RULES.of(_ATEN.linalg_vector_norm.default)
 def norm(
     low: Lowering,

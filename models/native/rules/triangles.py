@@ -8,7 +8,7 @@ from torch.fx import Node
 from models.native import operations as ops
 from models.native.lowering import Lowering, shape_of
 from models.native.rule import Rules
-from models.native.statements import Access, Cholesky, Point, Solve
+from models.native.statements import Cholesky, Point, Solve
 from models.native.values import Shape, Value, whole
 from models.native.views import domain_of, over, restride, seen_as, swapped
 
@@ -73,14 +73,31 @@ def solve(
 ) -> Value:
     """Return `a^-1 b`, or `b a^-1`, from one triangle of `a`."""
     target = whole(low.fresh(shape_of(node), low.kind(node)))
-    view, b = target, low.lane(b)
-    if not left:
-        a, b, view, upper = (*(swapped(x, -1, -2) for x in (a, b, view)), not upper)
-    columns = (*view.shape[:-2], view.shape[-1])
+    if left:
+        _solve(low, a, low.lane(b), target, upper, unitriangular)
+    else:
+        a, b, turned = (swapped(x, -1, -2) for x in (a, low.lane(b), target))
+        _solve(low, a, b, turned, not upper, unitriangular)
+    return target
+
+
+@RULES.of(_ATEN.cholesky_solve.default)
+def cholesky_solve(low: Lowering, node: Node, b: Any, factor: Any, upper: bool = False) -> Value:
+    """Return `(L L')^-1 b` from the factor."""
+    shape, kind = shape_of(node), low.kind(node)
+    lower = swapped(factor, -1, -2) if upper else factor
+    between, target = (whole(low.fresh(shape, kind)) for _ in range(2))
+    _solve(low, lower, low.lane(b), between, upper=False)
+    _solve(low, swapped(lower, -1, -2), between, target, upper=True)
+    return target
+
+
+def _solve(low: Lowering, a: Any, b: Value, target: Value, upper: bool, unit: bool = False) -> None:
+    """Add `target = a^-1 b`, a column at a time."""
+    columns = (*target.shape[:-2], target.shape[-1])
     factor = seen_as(a, (*a.shape[:-2], 1), (*a.strides[:-2], 0))
     reads = [low.access(factor, columns), low.access(_first_row(b), columns)]
-    places = low.access(_first_row(view), columns)
-    assert isinstance(places, Access)
+    places = over(_first_row(target).strides, columns)
     order, rows = a.shape[-1], (a.strides[-2], a.strides[-1], b.strides[-2])
     step = Solve(
         target.producer,
@@ -89,12 +106,11 @@ def solve(
         order,
         rows,
         upper,
-        unitriangular,
-        places.strides,
-        view.strides[-2],
+        unit,
+        places,
+        target.strides[-2],
     )
     low.statements.append(step)
-    return target
 
 
 def _first_row(x: Value) -> Value:

@@ -47,6 +47,18 @@ def copy(low: Lowering, node: Node, x: Any, source: Any, non_blocking: bool = Fa
     return views.expand(low.lane(to_copy(low, node, source)), shape_of(node))
 
 
+@RULES.of(_ATEN.empty_like.default)
+def empty(low: Lowering, node: Node, x: Value, **_: Any) -> Value:
+    """Return an array that is filled before it is read."""
+    return fill(low, node, x, 0.0)
+
+
+@RULES.of(_ATEN.fill.Scalar)
+def fill(low: Lowering, node: Node, x: Value, number: float) -> Value:
+    """Return one number everywhere."""
+    return views.expand(low.lane(float(number), (), low.real(node)), shape_of(node))
+
+
 @RULES.of(_ATEN.view.default, _ATEN.reshape.default, _ATEN._unsafe_view.default)
 def view(low: Lowering, node: Node, x: Value, shape: Any) -> Value:
     """Change the shape, and lay the numbers out anew where their order asks for it."""

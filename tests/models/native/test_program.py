@@ -155,21 +155,19 @@ def test_a_point_has_the_same_bits_in_every_lane_and_block(native_cache: Path) -
     assert torch.equal(gradient, slope.expand(21, -1))
 
 
-def test_threads_may_share_a_program(native_cache: Path) -> None:
-    cache = Cache()
-    models = [density(SCHOOLS, data, cache) for data in (DATA, OTHER)]
-    z = points(models[0], 40)
-    wanted = [model.value_and_grad(z) for model in models]
+def test_threads_may_share_a_density(native_cache: Path) -> None:
+    model = density(SCHOOLS, DATA)
+    model.compile(native_cache)
+    points_of = [points(model, 400) + n for n in range(2)]
+    wanted = [model.value_and_grad(z) for z in points_of]
 
-    def run(model: TracedDensity) -> list[tuple[Tensor, Tensor]]:
-        model.compile(native_cache)
-        return [model.value_and_grad(z) for _ in range(50)]
+    def run(z: Tensor) -> list[tuple[Tensor, Tensor]]:
+        return [model.value_and_grad(z) for _ in range(200)]
 
     with ThreadPoolExecutor(2) as pool:
-        results = list(pool.map(run, models))
-    for expected, found in zip(wanted, results, strict=True):
-        for each in found:
-            torch.testing.assert_close(each, expected, rtol=1e-12, atol=1e-12)
+        results = list(pool.map(run, points_of))
+    for (value, gradient), found in zip(wanted, results, strict=True):
+        assert all(torch.equal(v, value) and torch.equal(g, gradient) for v, g in found)
 
 
 def test_indices_out_of_range_are_refused_before_any_code_runs(native_cache: Path) -> None:
@@ -220,8 +218,9 @@ def test_without_a_compiler_the_model_stays_interpreted(
 def test_the_text_does_not_depend_on_the_order_of_sets() -> None:
     script = (
         "import hashlib\n"
-        "from tests.models.native.test_models import CORRELATED, TEXTS, density\n"
-        "for source, data in TEXTS.values():\n"
+        "from tests.models.native.test_models import TEXTS, density\n"
+        "for name in ('discrete latents', 'correlations'):\n"
+        "    source, data = TEXTS[name]\n"
         "    model = density({'language': 'pyro', 'source': source}, data, 'float32')\n"
         "    print(hashlib.sha256(model.native_program().text.encode()).hexdigest())\n"
     )
@@ -235,5 +234,5 @@ def test_the_text_does_not_depend_on_the_order_of_sets() -> None:
         for seed in ("1", "2")
     ]
     first, second = (process.communicate()[0].split() for process in running)
-    assert len(first) == 5
+    assert len(first) == 2
     assert first == second

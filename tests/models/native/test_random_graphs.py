@@ -11,7 +11,7 @@ from torch import Tensor
 from tests.models.native.trials import SIZE, Compiled, check, ordinary, trial
 
 #: Numbers of the largest array; graphs of one translation unit.
-LARGEST, TOGETHER = 600, 16
+LARGEST, TOGETHER = 600, 12
 _PICKS = torch.tensor([2, 0, -1, 1, 1])
 
 
@@ -96,7 +96,7 @@ def built(program: list[Step]) -> Callable[[Tensor], Tensor]:
     return function
 
 
-@settings(max_examples=4, derandomize=True, deadline=None, database=None)
+@settings(max_examples=2, derandomize=True, deadline=None, database=None)
 @given(
     programs=st.lists(
         st.lists(steps, min_size=8, max_size=14), min_size=TOGETHER, max_size=TOGETHER

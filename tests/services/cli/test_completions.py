@@ -35,7 +35,7 @@ def offered(line: str, **environment: str) -> list[str]:
 
 
 def test_what_is_offered_is_what_there_is() -> None:
-    assert set(ENGINES) == set(REAL_ENGINES)
+    assert set(ENGINES) == {"auto", *REAL_ENGINES}
     assert set(STATES) == set(JobState)
     annotation = JobRequest.model_fields["precision"].annotation
     assert set(PRECISIONS) == set(getattr(annotation, "__args__", ()))

@@ -13,7 +13,7 @@ from workers.sink import Array
 
 #: How much faster than expected the draws may have become good; and after how many times as many
 #: draws as at the latest look there is another in any case.
-HOPE, LATEST = 1.5, 2.0
+HOPE, LATEST = 1.25, 2.0
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,8 @@ class Watch:
         seen = after.memory.seen
         if not last and not (is_check(seen) and self._promising(self.goal, seen)):
             return after
-        progress = measure(_constrained(density, after.memory), self.superchains)
+        values = _constrained(density, after.memory)
+        progress = measure(values, self.superchains, self.goal.ess_bulk)
         return replace(after, progress=progress, looked=seen, met=self.goal.met(progress))
 
     def _promising(self, goal: Goal, seen: int) -> bool:

@@ -43,6 +43,8 @@ CASES: dict[str, Trial] = {
     "var of rows": trial(lambda z: z.view(3, 4).var(1, correction=0)),
     "var of one": trial(lambda z: z.view(12, 1).var(1).detach() + z),
     "var corrected away": trial(lambda z: z.view(6, 2).var(1, correction=2).detach() + z[:6]),
+    "std": trial(lambda z: z.std()),
+    "std of rows": trial(lambda z: z.view(3, 4).std(1, correction=0)),
     "norm": trial(lambda z: z.norm()),
     "norm of rows": trial(lambda z: torch.linalg.vector_norm(z.view(3, 4), dim=1, keepdim=True)),
     "many rows": trial(lambda z: z.view(150, 2).exp().sum(1).log().sum(0), size=300),

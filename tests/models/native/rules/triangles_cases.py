@@ -9,14 +9,18 @@ _MATRIX = torch.tensor([[2.0, 0.3, 0.1], [0.5, 1.5, -0.4], [0.2, 0.1, 1.0]], dty
 _NINE = {"size": 9}
 
 
+def _one(z: Tensor) -> Tensor:
+    return torch.eye(3, dtype=z.dtype)
+
+
 def _positive(z: Tensor) -> Tensor:
     a = z.view(3, 3)
-    return a @ a.T + torch.eye(3, dtype=z.dtype)
+    return a @ a.T + _one(z)
 
 
 def _solved(upper: bool, left: bool, unit: bool) -> Trial:
     def function(z: Tensor) -> Tensor:
-        a = z.view(3, 3) + 3 * torch.eye(3, dtype=z.dtype)
+        a = z.view(3, 3) + 3 * _one(z)
         b = z[:6].view(3, 2) if left else z[:6].view(2, 3)
         return torch.linalg.solve_triangular(a, b, upper=upper, left=left, unitriangular=unit)
 
@@ -28,7 +32,7 @@ def _known(z: Tensor, x: Tensor) -> Tensor:
 
 
 def _batch(z: Tensor, x: Tensor) -> Tensor:
-    a = (z.view(2, 3, 3) + 3 * torch.eye(3, dtype=z.dtype)).tril()
+    a = (z.view(2, 3, 3) + 3 * _one(z)).tril()
     return torch.linalg.solve_triangular(a, x, upper=False)
 
 
@@ -59,6 +63,16 @@ CASES: dict[str, Trial] = {
         for left in (False, True)
         for unit in (False, True)
     },
+    "solve by a factor": trial(
+        lambda z: torch.cholesky_solve(z[:6].view(3, 2), z.view(3, 3).tanh() + 3 * _one(z)), **_NINE
+    ),
+    "solve by an upper factor": trial(
+        lambda z: torch.cholesky_solve(z[:3, None], z.view(3, 3).tanh() + 3 * _one(z), upper=True),
+        **_NINE,
+    ),
+    "solve by a factor of data": trial(
+        lambda z, x: torch.cholesky_solve(z.view(3, 3), x), _MATRIX, **_NINE
+    ),
     "solve with data": trial(_known, _MATRIX, **_NINE),
     "solve a batch": trial(_batch, _MATRIX, size=18),
     "product and factor": trial(

@@ -127,7 +127,7 @@ def test_draws_that_are_not_finite_count_in_neither_number() -> None:
     z = normal(4, 50)
     z[0, 3, 0] = torch.nan
     alone = normal(4, 50)[..., 1].numpy()
-    end = fed(Watch(Goal(ess_bulk=1e9)), z)[-1]
+    end = fed(Watch(Goal(ess_bulk=None, r_hat=1 + 1e-9)), z)[-1]
     expected = array_stats.ess(alone[:, : end.looked], method="bulk")
     assert end.progress.ess_bulk == pytest.approx(expected, rel=1e-9)
     assert np.isfinite(end.progress.r_hat)
@@ -151,3 +151,10 @@ def test_the_first_look_is_not_fooled(memory: float) -> None:
     time = 1 + 2 * sum((1 - k / FIRST_CHECK) * memory**k for k in lags)
     assert first.progress.ess_bulk is not None
     assert first.progress.ess_bulk < 1.8 * 64 * FIRST_CHECK / time
+
+
+def test_r_hat_is_not_computed_where_the_effective_size_is_too_small() -> None:
+    watch = Watch(Goal(ess_bulk=1e9)).take(DENSITY, normal(4, FIRST_CHECK))
+    assert watch.progress.ess_bulk is not None
+    assert watch.progress.r_hat is None
+    assert Watch(Goal(ess_bulk=1.0)).take(DENSITY, normal(4, FIRST_CHECK)).progress.r_hat
