@@ -111,7 +111,7 @@ def described(
     library.describe.argtypes = (ctypes.c_void_p, ctypes.c_void_p)
     library.describe(struct, arrays)
     owner = (library, struct, arrays, kept)
-    return DensityHandle(ctypes.addressof(struct), dim, int(struct[1]), dtype, owner)
+    return DensityHandle(ctypes.addressof(struct), dim, int(struct[1]), dtype, owner=owner)
 
 
 def compiled(
