@@ -70,8 +70,13 @@ class Planner:
 
     @property
     def compiled_from(self) -> int | None:
-        """The first step that the compiled tier computed."""
-        return self._tier.compiled_from if self._tier is not None else None
+        """The first step that the compiled tier computed; None where it computed none.
+
+        A run may end between the step at which a change was written down and the change.
+        """
+        if self._tier is None or self._density.tier != "compiled":
+            return None
+        return self._tier.compiled_from
 
     def _start_tier(self) -> Tier | None:
         kind = None if isinstance(self._asked, AutoOptions) else engine_of(self._asked)
@@ -82,6 +87,7 @@ class Planner:
             self._cache_dir,
             wish=self._wish,
             compiled_from=self.plan.compiled_from if self.plan else None,
+            begun=self.plan is not None,
             threads=self._threads,
         )
         tier.start()

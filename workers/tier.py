@@ -41,6 +41,7 @@ class Tier:
         *,
         wish: Wish,
         compiled_from: int | None,
+        begun: bool = False,
         threads: int = 1,
     ) -> None:
         """Prepare the tiers of a run.
@@ -50,11 +51,13 @@ class Tier:
             cache_dir: where compiled code is kept.
             wish: what was asked for.
             compiled_from: what the row says from an earlier attempt.
+            begun: whether there was one: where its row names no step, the first ones were
+                interpreted, and are again, though the code may be there by now.
             threads: how many may work on the compiled tier.
         """
         self._threads = threads
         self._density, self._cache_dir = density, cache_dir
-        self._wish = wish
+        self._wish, self._begun = wish, begun
         #: The step from which the compiled tier computes; None: not (yet).
         self.compiled_from = compiled_from
         #: Why there is no compiled tier.
@@ -69,7 +72,7 @@ class Tier:
         if self.problem is not None:
             return
         at_once = self._wish == "compiled" or self.compiled_from == 0
-        if at_once or (ready and self.compiled_from is None):
+        if at_once or (ready and not self._begun):
             self._build()
             self._switch(0)
         else:

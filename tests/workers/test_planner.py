@@ -1,5 +1,7 @@
 """What a run chooses, what it writes down, and that the next attempt follows it."""
 
+import time
+
 import pytest
 from pydantic import TypeAdapter
 
@@ -92,3 +94,29 @@ def test_the_next_attempt_follows_the_plan_and_measures_nothing() -> None:
 
 def test_a_run_whose_plan_is_refused_does_not_begin() -> None:
     assert not planner(NUTS, "auto", Refusing()).begin()
+
+
+def test_an_attempt_that_began_interpreted_is_repeated_so_though_the_code_is_there() -> None:
+    plan = Plan(engine=NUTS, threads=1, tier="interpreted")
+    control = Unattended()
+    one = planner(NUTS, "auto", control, plan)
+    assert one.begin()
+    assert (one.compiled_from, control.plans) == (None, []), "as the row says"
+    step = 0
+    while one.compiled_from is None:
+        assert one.before(step)
+        step += 1
+        time.sleep(0.001)
+    (after,) = control.plans
+    assert (after.tier, after.compiled_from) == ("interpreted", one.compiled_from)
+    assert one.compiled_from > 0
+
+
+def test_a_change_that_was_written_down_but_not_made_is_not_told() -> None:
+    plan = Plan(engine=NUTS, threads=1, tier="interpreted", compiled_from=5)
+    one = planner(NUTS, "auto", Unattended(), plan)
+    assert one.begin()
+    assert all(one.before(step) for step in range(5))
+    assert one.compiled_from is None
+    assert one.before(5)
+    assert one.compiled_from == 5

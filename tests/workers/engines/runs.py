@@ -9,14 +9,8 @@ from workers.draws import MemoryDraws, MemorySink
 from workers.engines import build_engine
 from workers.engines.engine import EngineOptions
 from workers.results import Findings
-from workers.runner import StopReason, run
-
-
-class Unstopped:
-    """A control that never stops."""
-
-    def stop(self) -> StopReason | None:
-        return None
+from workers.runner import run
+from workers.unattended import Unattended
 
 
 @dataclass
@@ -32,7 +26,7 @@ class Finished:
 
 def finished(options: EngineOptions, density: AbstractLogDensity, seed: int = 1) -> Finished:
     sink = MemorySink()
-    findings, _ = run(build_engine(options), density, seed=seed, sink=sink, control=Unstopped())
+    findings, _ = run(build_engine(options), density, seed=seed, sink=sink, control=Unattended())
     return Finished(findings, sink.draws(), sink)
 
 

@@ -15,16 +15,12 @@ from workers.draws import MemorySink
 from workers.engines.vi import Vi, ViOptions
 from workers.results import ElboResult, Findings, Outcome
 from workers.runner import run
-
-
-class Onward:
-    def stop(self) -> None:
-        return None
+from workers.unattended import Unattended
 
 
 def fit(density: AbstractLogDensity, seed: int = 1, **options: Any) -> tuple[Findings, ElboResult]:
     engine = Vi(ViOptions(**options))
-    found, _ = run(engine, density, seed=seed, sink=MemorySink(), control=Onward())
+    found, _ = run(engine, density, seed=seed, sink=MemorySink(), control=Unattended())
     assert found.elbo is not None
     return found, found.elbo
 
@@ -171,7 +167,7 @@ def test_a_state_continues_bit_for_bit() -> None:
 def test_draws_are_as_many_as_asked() -> None:
     sink = MemorySink()
     engine = Vi(ViOptions(steps=30, draws=333))
-    run(engine, gaussian(2), seed=0, sink=sink, control=Onward())
+    run(engine, gaussian(2), seed=0, sink=sink, control=Unattended())
     assert sink.draws().values("x").shape == (1, 333, 2)
 
 
