@@ -5,6 +5,7 @@ Gelman, Yao and Gabry, Pareto smoothed importance sampling (2024) for Pareto k. 
 nested R-hat is that of R-hat: both are 1 where all chains sample the same distribution.
 """
 
+import math
 from collections.abc import Iterator, Mapping
 
 import numpy as np
@@ -196,7 +197,7 @@ def _mean(values: Array | None) -> list[float | None] | None:
 
 
 def _numbers(values: Array) -> list[float | None]:
-    return [float(v) if np.isfinite(v) else None for v in values]
+    return [value if math.isfinite(value) else None for value in values.tolist()]
 
 
 def _some(names: list[str]) -> str:

@@ -14,6 +14,7 @@ MOST = 1 << 21
 def groups(draws: Draws) -> Iterator[Array]:
     """Return the entries of all quantities in the model's order, `M x C x N` at a time.
 
+    A group is contiguous: statistics go over its draws several times.
     A group has one entry at the least. Small quantities share one, since a group of one entry costs
     nearly as much as one of ten. A run without entries has one group, of none.
     """
@@ -31,4 +32,8 @@ def groups(draws: Draws) -> Iterator[Array]:
 
 
 def _joined(held: list[Array]) -> Array:
-    return held[0] if len(held) == 1 else np.concatenate(held)
+    # Entries of one quantity may be strided, and NumPy joins strided arrays to a strided one.
+    if len(held) == 1:
+        return np.ascontiguousarray(held[0])
+    shape = (sum(len(entries) for entries in held), *held[0].shape[1:])
+    return np.concatenate(held, out=np.empty(shape))

@@ -77,21 +77,35 @@ def measure(
     table = scores_of(draws.chains, draws.draws)
     sizes, ratios = [], []
     for entries in groups(draws):
-        low, high = entries.min(2), entries.max(2)  # M x C each; nan where a draw is.
-        least, most = low.min(1), high.max(1)
-        varies = (least < most) & np.isfinite(least) & np.isfinite(most)
-        mixing = Mixing(entries[varies].transpose(1, 2, 0), superchains, table)
+        entries = entries[_varies(entries)]
+        mixing = Mixing(_without_middle(entries).transpose(1, 2, 0), superchains, table)
         sizes.append(mixing.ess_bulk)
         if enough is not None and bool((sizes[-1] < enough).any()):
             ratios.append(np.full(0, np.nan))
             continue
         r_hat = mixing.r_hat if superchains is None else mixing.nested_r_hat
-        still = (low == high).all(1)[varies]
+        still = (entries.min(2) == entries.max(2)).all(1)
         # Nested R-hat would take chains that stand still apart for a superchain that is wide.
         ratios.append(np.where(still & ~np.isnan(r_hat), np.inf, r_hat))
     least = _extreme(np.min, sizes)
     few = enough is not None and least is not None and least < enough
     return Progress(least, None if few else _extreme(np.max, ratios))
+
+
+def _varies(entries: Array) -> Array:
+    """Return which entries, `M x C x N`, have draws that differ, all of them finite."""
+    least, most = entries.min((1, 2)), entries.max((1, 2))  # nan where a draw is.
+    varies: Array = (least < most) & np.isfinite(least) & np.isfinite(most)
+    return varies
+
+
+def _without_middle(entries: Array) -> Array:
+    """Return entries, `M x C x N`, without the middle one of an odd number of draws.
+
+    It is in neither half of its chain, so no number here has it: it need not be put in order.
+    """
+    draws = entries.shape[2]
+    return np.delete(entries, draws // 2, axis=2) if draws % 2 else entries
 
 
 def _extreme(choose: Callable[[Array], Any], parts: Sequence[Array]) -> float | None:

@@ -64,6 +64,14 @@ class Mixing:
         return self._chains.reshape(entries, chains * draws)
 
     @cached_property
+    def sd(self) -> Array:
+        """Standard deviation of all draws; nan of a single one."""
+        if self.pooled.shape[1] < 2:
+            return self._absent
+        deviation: Array = self.pooled.std(1, ddof=1)
+        return deviation
+
+    @cached_property
     def ranks(self) -> Ranks:
         """The order of all draws."""
         return Ranks.of(self.pooled)
@@ -96,7 +104,7 @@ class Mixing:
         """Monte Carlo standard error of the mean."""
         if self._draws < FEWEST:
             return self._absent
-        error: Array = self.pooled.std(1, ddof=1) / np.sqrt(self.ess_mean)
+        error: Array = self.sd / np.sqrt(self.ess_mean)
         return error
 
     @cached_property
@@ -121,7 +129,9 @@ class Mixing:
         """The order of the draws in half chains: without the middle one of an odd number."""
         if self._draws % 2 == 0:
             return self.ranks
-        return self.ranks.where(self.ranks.order % self._draws != self._draws // 2)
+        kept = np.ones(self._chains.shape, bool)
+        kept[:, :, self._draws // 2] = False
+        return self.ranks.where(kept.reshape(-1))
 
     @cached_property
     def _bulk(self) -> tuple[Array, Array]:
@@ -139,7 +149,7 @@ class Mixing:
 
     def _ess_below(self, probability: float) -> Array:
         quantile = self.ranks.quantile(probability)[:, None, None]
-        return effective_size(*_centred((_halves(self._chains) <= quantile).astype(np.float64)))
+        return effective_size(*_centred(_halves(self._chains <= quantile).astype(np.float64)))
 
 
 def scores_of(chains: int, draws: int) -> Array:

@@ -39,12 +39,14 @@ class Ranks:
         entries, draws = pooled.shape
         order = np.argsort(pooled, axis=1)
         order += np.arange(entries)[:, None] * draws
-        return cls(order, pooled.reshape(-1)[order])
+        return cls(order, pooled.take(order))
 
     def where(self, kept: Array) -> "Ranks":
-        """Keep draws by a mask, `M x S`, of as many in each entry."""
+        """Keep draws by a mask of where they were, `M S`, of as many in each entry."""
         entries = len(self.order)
-        return Ranks(self.order[kept].reshape(entries, -1), self.values[kept].reshape(entries, -1))
+        chosen = kept.take(self.order)
+        order, values = (all_[chosen].reshape(entries, -1) for all_ in (self.order, self.values))
+        return Ranks(order, values)
 
     def quantile(self, probability: float) -> Array:
         """Return a quantile of each entry, `M`, between the two nearest draws.
@@ -75,14 +77,15 @@ class Ranks:
         """Return the order of the distances from the median."""
         half = self.values.shape[1] // 2
         # Two runs that rise, from the median down and up: a stable sort merges them in linear time.
-        order, values = (
+        order, distances = (
             np.concatenate((all_[:, :half][:, ::-1], all_[:, half:]), axis=1)
             for all_ in (self.order, self.values)
         )
-        distances = np.abs(values - self.median()[:, None])
+        distances -= self.median()[:, None]
+        np.abs(distances, out=distances)
         merged = np.argsort(distances, axis=1, kind="stable")
         merged += np.arange(len(merged))[:, None] * merged.shape[1]
-        return Ranks(order.reshape(-1)[merged], distances.reshape(-1)[merged])
+        return Ranks(order.take(merged), distances.take(merged))
 
     def scores(self, table: Array, size: int) -> Array:
         """Return the normal scores where the draws were, in a flat array of so many numbers.
@@ -92,20 +95,28 @@ class Ranks:
             size: numbers in the array that `order` points into; those not ordered become 0.
         """
         scores = np.zeros(size)
-        scores[self.order] = table[self._twice_ranks()]
+        scores[self.order] = self._in_order(table)
         return scores
 
-    def _twice_ranks(self) -> Array:
-        """Return first + last position, from 0, of the draws equal to each; `M x S`.
+    def _in_order(self, table: Array) -> Array:
+        """Return the normal scores of the draws in ascending order, `M x S`."""
+        entries, draws = self.values.shape
+        scores = np.tile(table[::2], (entries, 1))  # Of whole ranks, as if no two were equal.
+        equal, first, last = self._ties()
+        # The mean rank of a run, from 1, is half of first + last within the entry, plus 1.
+        start = first // draws * draws
+        scores.reshape(-1)[equal] = np.repeat(table[first + last - 2 * start], last - first + 1)
+        return scores
 
-        The mean rank from 1 is half of it plus 1.
+    def _ties(self) -> tuple[Array, Array, Array]:
+        """Return the draws that equal a neighbour, and of each run of them the first and the last.
+
+        All three are positions in the flat array, ascending.
         """
         entries, draws = self.values.shape
-        new = np.ones((entries, draws), bool)
-        np.not_equal(self.values[:, 1:], self.values[:, :-1], out=new[:, 1:])
-        first = np.flatnonzero(new)  # Of every run of equal draws, in the flat array.
-        last = np.append(first[1:], new.size) - 1
-        run = np.cumsum(new) - 1  # Of every draw.
-        twice: Array = (first + last)[run].reshape(entries, draws)
-        twice -= 2 * draws * np.arange(entries)[:, None]
-        return twice
+        # Whether the draws on both sides of a gap are equal; the outermost gaps have one side.
+        same = np.zeros((entries, draws + 1), bool)
+        np.equal(self.values[:, 1:], self.values[:, :-1], out=same[:, 1:-1])
+        left, right = same[:, :-1], same[:, 1:]
+        ends = np.flatnonzero(left != right)
+        return np.flatnonzero(left | right), ends[::2], ends[1::2]

@@ -81,7 +81,7 @@ def _numbers(
         moving = mixing.ranks.values[:, 0] < mixing.ranks.values[:, -1]
         numbers = {
             "mean": mixing.pooled.mean(1),
-            "sd": _sd(mixing.pooled, moving),
+            "sd": _sd(mixing, moving),
             "median": mixing.ranks.median(),
         }
         numbers |= {str(q): mixing.ranks.quantile(q) for q in quantiles}
@@ -91,11 +91,10 @@ def _numbers(
     return {name: np.where(finite, number, np.nan) for name, number in numbers.items()}
 
 
-def _sd(pooled: Array, moving: Array) -> Array:
+def _sd(mixing: Mixing, moving: Array) -> Array:
     """Return standard deviations, exactly 0 where nothing moves; of a single draw there is none."""
-    if pooled.shape[1] < 2:
-        return np.full(len(pooled), np.nan)
-    return np.where(moving, pooled.std(1, ddof=1), 0.0)
+    single = mixing.pooled.shape[1] < 2
+    return mixing.sd if single else np.where(moving, mixing.sd, 0.0)
 
 
 def listed(numbers: Array, shape: tuple[int, ...]) -> Values:

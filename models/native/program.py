@@ -122,8 +122,8 @@ class NativeDensity:
         self, program: NativeProgram, library: ctypes.CDLL, arrays: list[Tensor], threads: int
     ) -> None:
         self._threads = threads
-        #: Whether a call takes so long that threads are worth starting.
-        self._slow = False
+        #: The least seconds that a block has taken: one slow call alone may be a busy machine's.
+        self._block_seconds = 0.0
         self._program, self._library, self._arrays = program, library, arrays
         self._table = (ctypes.c_void_p * max(1, len(arrays)))(*(a.data_ptr() for a in arrays))
         self._struct = _Struct(
@@ -159,7 +159,7 @@ class NativeDensity:
         gradient = torch.empty_like(z)
         began = time.perf_counter()
         blocks = -(-len(z) // self._struct.lanes)
-        parts = min(self._threads, blocks) if self._slow else 1
+        parts = min(self._threads, blocks) if blocks * self._block_seconds > SLOW else 1
         rows = -(-blocks // parts) * self._struct.lanes
 
         def evaluate(part: int) -> None:
@@ -181,7 +181,9 @@ class NativeDensity:
         evaluate(0)
         for other in others:
             other.join()
-        self._slow = self._slow or time.perf_counter() - began > SLOW
+        if blocks:
+            seconds = (time.perf_counter() - began) * parts / blocks
+            self._block_seconds = min(seconds, self._block_seconds or seconds)
         return value, gradient
 
     def values(self, z: Tensor) -> Tensor:

@@ -25,6 +25,7 @@ def test_groups_hold_no_more_than_they_may(monkeypatch, most, widths) -> None:
     monkeypatch.setattr(entries, "MOST", most)
     found = list(entries.groups(draws(a=1, b=1, c=6, d=1)))
     assert [len(group) for group in found] == widths
+    assert all(group.flags.c_contiguous for group in found)
     np.testing.assert_array_equal(np.concatenate(found).ravel(), np.arange(90))
 
 

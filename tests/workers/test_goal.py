@@ -87,6 +87,18 @@ def test_an_entry_that_stands_still_in_every_chain_makes_r_hat_infinite(supercha
     assert measure({"x": values}, superchains).r_hat == math.inf
 
 
+def test_the_middle_draw_of_an_odd_number_decides_only_whether_an_entry_counts() -> None:
+    varying, broken = np.full((4, 51), 0.1), normal(4, 51)
+    varying[2, 25], broken[2, 25] = 0.2, np.nan
+    assert measure({"x": varying}) == Progress(200.0, None)
+    assert measure({"x": broken}) == Progress(None, None)
+
+
+def test_quantities_without_entries_have_no_numbers() -> None:
+    assert measure({"x": normal(4, 50, 0)}, 2) == Progress(None, None)
+    assert measure({"x": normal(4, 50, 0), "y": normal(4, 50)}) == measure({"y": normal(4, 50)})
+
+
 @pytest.mark.parametrize("shape", [(0, 0), (4, 3), (2, 1)])
 def test_too_few_draws_have_no_numbers(shape: tuple[int, int]) -> None:
     assert measure({"x": normal(*shape)}) == Progress(None, None)

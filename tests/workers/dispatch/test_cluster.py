@@ -71,7 +71,8 @@ def test_a_killed_workers_job_runs_again_to_its_end(
     house: House, warm_cluster: ClusterBackend
 ) -> None:
     with house.dispatching(warm_cluster):
-        job = house.submit({**LONG, "draws": 2000})
+        # Seconds of sampling: the kill falls into it.
+        job = house.submit({**LONG, "draws": 200_000})
         house.wait_for_phase(job)
         (process,) = warm_cluster.busy()
         os.kill(process, signal.SIGKILL)

@@ -91,8 +91,8 @@ def learnt(density, options: CheesOptions, seed: int = 1):
 def test_the_length_on_a_standard_normal_is_near_its_optimum() -> None:
     # With lengths uniform on ]0, T[ that is 2.25 without a price on length; half of it on average.
     known = learnt(GaussianDensity(torch.zeros(10), torch.eye(10)), CheesOptions()).known
-    assert 1.2 < known.length.average < 2.8
-    assert 0.5 < known.step.average < 1.5
+    assert 1.2 < known.pace.length.average < 2.8
+    assert 0.5 < known.pace.step.average < 1.5
 
 
 def test_a_chain_far_out_neither_stops_the_others_nor_goes_unseen() -> None:
@@ -110,7 +110,7 @@ def test_a_chain_far_out_neither_stops_the_others_nor_goes_unseen() -> None:
     done = finished(options, density)
     clean = learnt(GaussianDensity(torch.zeros(5), torch.eye(5)), options).known
     sizes = done.draws.stats("step_size")
-    assert sizes.min() > 0.7 * clean.step.average
+    assert sizes.min() > 0.7 * clean.pace.step.average
     assert "r_hat" in done.codes()
 
 

@@ -78,7 +78,7 @@ def learn(
     """
     known = replace(known, step=dual_averaging.update(known.step, acceptance, target))
     if iteration in schedule.slow:
-        known = replace(known, pool=pool.add(known.pool, point))
+        known = replace(known, pool=pool.add(known.pool, point.z, point.gradient))
     if iteration in schedule.ends:
         known = remeasure(known, density, point, kind, generator)
     return known

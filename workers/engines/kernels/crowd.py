@@ -3,8 +3,6 @@
 What it learns in warm-up lies in `ensemble`; here is the order of things, and all randomness.
 """
 
-import math
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -13,13 +11,12 @@ from torch import Tensor
 from models.density import AbstractLogDensity
 from workers.engines.engine import Info
 from workers.engines.kernels import ensemble, starts
-from workers.engines.kernels.ensemble import Ensemble
-from workers.engines.kernels.fixed import transition
-from workers.engines.kernels.halton import halton
+from workers.engines.kernels.ensemble import Ensemble, window_end
 from workers.engines.kernels.initial import Point
+from workers.engines.kernels.march import march
 from workers.engines.kernels.options import AbstractSamplerOptions
 from workers.engines.kernels.rescue import rescue
-from workers.engines.kernels.transition import Transition
+from workers.engines.kernels.steps import Steps
 from workers.engines.kernels.watch import Watch
 
 #: Transitions of one step of the engine.
@@ -86,16 +83,33 @@ def advance(
 ) -> tuple[CrowdState, Info]:
     """Make up to `BLOCK` transitions of every chain; in warm-up, learn from each."""
     warm = state.iteration < options.warmup
-    end = options.warmup + (0 if warm else options.draws)
+    if warm:
+        count = min(BLOCK, window_end(state.iteration, options.warmup) - state.iteration)
+    else:
+        count = min(BLOCK, options.warmup + options.draws - state.iteration)
+        count = state.watch.room(count)
     generator = torch.Generator(density.device)
     generator.set_state(state.random)
-    count = min(BLOCK, end - state.iteration)
-    if not warm:
-        count = state.watch.room(count)
     momenta, log_u = _numbers(density, state.point, generator, count)
-    state = replace(state, random=generator.get_state())
-    phase = _adapt if warm else _sample
-    return phase(options, density, state, momenta, log_u)
+    steps = march(
+        density,
+        state.known.metric,
+        state.point,
+        state.known.pace,
+        momenta,
+        log_u,
+        first=state.iteration,
+        longest=LONGEST_WARM if warm else LONGEST,
+        target=options.target_accept if warm else None,
+    )
+    state = replace(
+        state,
+        iteration=state.iteration + count,
+        point=steps.point,
+        random=generator.get_state(),
+        leapfrogs=state.leapfrogs + int(steps.leapfrogs.sum()) * options.chains,
+    )
+    return (_learnt if warm else _drawn)(options, density, state, steps)
 
 
 def _numbers(
@@ -108,85 +122,47 @@ def _numbers(
     return momenta, u.log()
 
 
-def _adapt(
-    options: AbstractSamplerOptions,
-    density: AbstractLogDensity,
-    state: CrowdState,
-    momenta: Tensor,
-    log_u: Tensor,
+def _learnt(
+    options: AbstractSamplerOptions, density: AbstractLogDensity, state: CrowdState, steps: Steps
 ) -> tuple[CrowdState, Info]:
-    point, known, leapfrogs, at = state.point, state.known, state.leapfrogs, state.iteration
-    rescued = state.rescued
+    """Return the state with what the transitions of a warm-up teach."""
+    at, ends = state.iteration, sorted(ensemble.ends(options.warmup))
+    known, point, rescued = ensemble.learn(state.known, steps), state.point, 0
     # At the first ends of windows chains are still on their way.
-    late = sorted(ensemble.ends(options.warmup))[-RESCUES:]
-    for p, accept in zip(momenta.unbind(0), log_u.unbind(0), strict=True):
-        leaps = leaps_at(at, known.length.now, known.step.size, LONGEST_WARM)
-        proposed = transition(density, point, p, known.step_sizes(), leaps, known.metric, accept)
-        plan = ensemble.Plan(
-            at, options.warmup, options.target_accept, options.metric, LONGEST_WARM
-        )
-        known = ensemble.learn(known, point.z, proposed, leaps, plan)
-        point = proposed.made.point
-        if at in late:
-            point, count = rescue(point, state.watch.superchains or options.chains)
-            rescued += count
-        leapfrogs += leaps * options.chains
-        at += 1
-    state = replace(
-        state, iteration=at, point=point, known=known, leapfrogs=leapfrogs, rescued=rescued
-    )
-    total = options.warmup + options.draws
-    progress = {"divergences": 0.0, "step_size": known.step.size}
-    return state, Info("warmup", at, total, progress=progress)
+    if at - 1 in ends[-RESCUES:]:
+        superchains = state.watch.superchains or options.chains
+        point, rescued = rescue(point, known.height, superchains)
+    if at - 1 in ends:
+        known = ensemble.remeasure(known, options.metric)
+    state = replace(state, known=known, point=point, rescued=state.rescued + rescued)
+    progress = {"divergences": 0.0, "step_size": known.pace.step.size}
+    return state, Info("warmup", at, options.warmup + options.draws, progress=progress)
 
 
-def _sample(
-    options: AbstractSamplerOptions,
-    density: AbstractLogDensity,
-    state: CrowdState,
-    momenta: Tensor,
-    log_u: Tensor,
+def _drawn(
+    options: AbstractSamplerOptions, density: AbstractLogDensity, state: CrowdState, steps: Steps
 ) -> tuple[CrowdState, Info]:
-    known, point, at = state.known, state.point, state.iteration
-    size, length = known.step.average, known.length.average
-    sizes = torch.full_like(point.log_density, size)
-    made = []
-    for p, accept in zip(momenta.unbind(0), log_u.unbind(0), strict=True):
-        leaps = leaps_at(at, length, size, LONGEST)
-        made.append(transition(density, point, p, sizes, leaps, known.metric, accept).made)
-        point = made[-1].point
-        at += 1
-    stats = _stats(made, sizes)
-    draws = torch.stack([one.point.z for one in made], 1)  # C x K x D
+    """Return the state with its draws looked at, and the draws."""
+    total = options.warmup + options.draws
     state = replace(
         state,
-        iteration=at,
-        point=point,
-        watch=state.watch.take(density, draws, last=at == options.warmup + options.draws),
-        divergences=state.divergences + int(stats["divergent"].sum()),
-        leapfrogs=state.leapfrogs + int(stats["leapfrogs"].sum()),
+        watch=state.watch.take(density, steps.draws, last=state.iteration == total),
+        divergences=state.divergences + int(steps.divergent.sum()),
     )
+    size = state.known.pace.step.average
+    stats = {
+        "acceptance": steps.acceptance,
+        "divergent": steps.divergent,
+        "energy": steps.energy,
+        "step_size": torch.full_like(steps.energy, size),
+        "leapfrogs": steps.leapfrogs.expand(options.chains, -1),
+        "log_density": steps.log_density,
+    }
     progress = {
         "divergences": float(state.divergences),
         "step_size": size,
         **state.watch.numbers(),
     }
-    total = options.warmup + options.draws
-    return state, Info("sample", at, total, draws=draws, stats=stats, progress=progress)
-
-
-def _stats(made: Sequence[Transition], sizes: Tensor) -> dict[str, Tensor]:
-    """Return the statistics of the draws, each `C x K`."""
-    return {
-        "acceptance": torch.stack([one.acceptance for one in made], 1),
-        "divergent": torch.stack([one.divergent for one in made], 1),
-        "energy": torch.stack([one.energy for one in made], 1),
-        "step_size": sizes[:, None].expand(-1, len(made)),
-        "leapfrogs": torch.stack([one.leapfrogs for one in made], 1),
-        "log_density": torch.stack([one.point.log_density for one in made], 1),
-    }
-
-
-def leaps_at(iteration: int, length: float, size: float, longest: int) -> int:
-    """Return an iteration's number of leapfrogs: lengths are jittered uniformly on ]0, T[."""
-    return max(1, min(longest, math.ceil(halton(iteration) * length / size)))
+    return state, Info(
+        "sample", state.iteration, total, draws=steps.draws, stats=stats, progress=progress
+    )

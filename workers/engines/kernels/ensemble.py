@@ -2,20 +2,18 @@
 
 import functools
 from dataclasses import dataclass, replace
-from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from models.density import AbstractLogDensity
 from workers.engines.kernels import fisher, length, pool, shared_step
-from workers.engines.kernels.fixed import Proposed
 from workers.engines.kernels.initial import Point
 from workers.engines.kernels.leapfrog import Phase, gain, leapfrog, log_joint, stride
-from workers.engines.kernels.length import Length
 from workers.engines.kernels.metric import Kind, Metric
+from workers.engines.kernels.pace import Pace
 from workers.engines.kernels.pool import Pool
-from workers.engines.kernels.shared_step import SharedStep
+from workers.engines.kernels.steps import Steps
 
 #: The part of the warm-up by whose end the last metric is taken; each window before is half as
 #: long, down to the shortest.
@@ -27,9 +25,6 @@ LENGTH = 2.247
 #: Where a coordinate takes more iterations than this to forget, the length is longer, up to so many
 #: times: a trajectory's way grows with its length, and a random walk's time with its square.
 PROMPT, LONGER = 3.0, 4.0
-#: A chain that accepts less than this is refused; after so many refusals running its step is
-#: halved, and again with each one more.
-REFUSED, PATIENCE = 0.1, 2
 
 
 @dataclass(frozen=True)
@@ -37,35 +32,17 @@ class Ensemble:
     """What has been learnt so far."""
 
     metric: Metric
-    step: SharedStep
-    length: Length
+    #: Step size and trajectory length.
+    pace: Pace
     #: The positions in the present window.
     pool: Pool
-    #: `C`: refusals running.
-    refusals: Tensor
+    #: `C`: the sum of the log densities in the present window.
+    heights: Tensor
 
-    def step_sizes(self) -> Tensor:
-        """Return the step sizes to try next during warm-up, `C` in float64.
-
-        A chain that is stuck, as at a bad start, tries ever smaller steps: it comes free while the
-        others go on.
-        """
-        halvings = (self.refusals - PATIENCE).clamp(min=0.0)
-        return torch.exp2(-halvings) * self.step.size
-
-
-class Plan(NamedTuple):
-    """Where in the warm-up an iteration stands, and what is aimed at."""
-
-    #: Its number, from 0, of `warmup`.
-    iteration: int
-    warmup: int
-    #: The common acceptance.
-    target: float
-    #: The shape of the metric.
-    kind: Kind
-    #: Leapfrogs of a transition at the most.
-    longest: int
+    @property
+    def height(self) -> Tensor:
+        """The chains' mean log densities in the present window, `C`."""
+        return self.heights / max(1, self.pool.seen)
 
 
 @functools.cache
@@ -81,6 +58,11 @@ def ends(warmup: int) -> frozenset[int]:
         found.add(int(last) - 1)
         last /= 2
     return frozenset(found)
+
+
+def window_end(iteration: int, warmup: int) -> int:
+    """Return the number of iterations done when the window of one, in [0, `warmup`[, is over."""
+    return min((end + 1 for end in ends(warmup) if end >= iteration), default=warmup)
 
 
 def start(density: AbstractLogDensity, point: Point, metric: Metric, momentum: Tensor) -> Ensemble:
@@ -100,42 +82,32 @@ def start(density: AbstractLogDensity, point: Point, metric: Metric, momentum: T
         return gain(leapfrog(density, phase, stride(one * size, metric)), initial)
 
     size = shared_step.first(1.0, gains)
-    zero = torch.zeros_like(initial)
-    return Ensemble(metric, shared_step.start(size), length.start(LENGTH), Pool(), zero)
+    zeros = torch.zeros_like(initial)
+    pace = Pace(shared_step.start(size), length.start(LENGTH), zeros)
+    return Ensemble(metric, pace, Pool(), zeros)
 
 
-def learn(known: Ensemble, before: Tensor, proposed: Proposed, leaps: int, plan: Plan) -> Ensemble:
-    """Return what is known after a transition of the warm-up.
+def learn(known: Ensemble, steps: Steps) -> Ensemble:
+    """Return what is known after transitions of one window, `steps`, with their gradients."""
+    assert steps.gradients is not None
+    window = known.pool
+    for z, gradient in zip(steps.draws.unbind(1), steps.gradients.unbind(1), strict=True):
+        window = pool.add(window, z, gradient)
+    heights = known.heights + steps.log_density.sum(1)
+    return Ensemble(known.metric, steps.pace, window, heights)
 
-    Args:
-        known: before.
-        before: where the chains were, `C x D`.
-        proposed: the transition.
-        leaps: its leapfrogs.
-        plan: what is aimed at, and where in the warm-up it stands.
+
+def remeasure(known: Ensemble, kind: Kind) -> Ensemble:
+    """Take the metric, of a shape, of the window that is over.
+
+    Step size and length begin anew near what they were.
     """
-    acceptance = proposed.made.acceptance
-    size = known.step.size
-    slope = length.slope(before, proposed, known.metric, leaps * size)
-    known = Ensemble(
-        metric=known.metric,
-        step=shared_step.update(known.step, shared_step.common(acceptance), plan.target),
-        length=length.update(known.length, slope, least=size, most=plan.longest * size),
-        pool=pool.add(known.pool, proposed.made.point),
-        refusals=torch.where(acceptance < REFUSED, known.refusals + 1.0, 0.0),
-    )
-    return _remeasure(known, plan.kind) if plan.iteration in ends(plan.warmup) else known
-
-
-def _remeasure(known: Ensemble, kind: Kind) -> Ensemble:
-    """Take the window's metric; step size and length begin anew near what they were."""
     metric = fisher.learn(kind, known.pool, known.metric)
     slow = fisher.slowest(metric, known.pool)
     longer = min(LONGER, max(1.0, (fisher.sluggishness(known.pool) / PROMPT) ** 0.5))
-    return replace(
-        known,
-        metric=metric,
-        step=shared_step.start(known.step.average),
+    pace = replace(
+        known.pace,
+        step=shared_step.start(known.pace.step.average),
         length=length.start(LENGTH * slow * longer),
-        pool=Pool(),
     )
+    return Ensemble(metric, pace, Pool(), torch.zeros_like(known.heights))

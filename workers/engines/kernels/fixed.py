@@ -4,8 +4,6 @@ Neal, MCMC using Hamiltonian dynamics (2011), sections 5.3 and 5.4.2. `transitio
 which a compiled runtime takes over: all its randomness comes in as arguments.
 """
 
-from typing import NamedTuple
-
 import torch
 from torch import Tensor
 
@@ -24,7 +22,7 @@ from workers.engines.kernels.leapfrog import (
 )
 from workers.engines.kernels.ledger import DIVERGENCE
 from workers.engines.kernels.metric import Metric
-from workers.engines.kernels.transition import Transition
+from workers.engines.kernels.transition import Proposed, Transition
 from workers.engines.native import transitions as native
 
 #: Half the width of the step size's jitter in `hmc`, relative: no period of the target matches the
@@ -33,15 +31,6 @@ JITTER = 0.2
 #: Leapfrogs of one transition at the most, and at the most during warm-up, where dual averaging
 #: tries very small steps.
 LONGEST, LONGEST_WARM = 1024, 128
-
-
-class Proposed(NamedTuple):
-    """A transition, and the proposal that it took or left."""
-
-    made: Transition
-    #: `C x D`: the end of the trajectory, and its momentum in whitened coordinates.
-    z: Tensor
-    p: Tensor
 
 
 def transition(

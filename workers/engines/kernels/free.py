@@ -15,7 +15,6 @@ from workers.engines.engine import Info
 from workers.engines.kernels import adaptation, pool
 from workers.engines.kernels.adaptation import Adaptation
 from workers.engines.kernels.dual_averaging import DualAveraging
-from workers.engines.kernels.initial import Point
 from workers.engines.kernels.options import AbstractSamplerOptions
 from workers.engines.kernels.sampler import SamplerState
 from workers.engines.kernels.windows import Schedule, schedule
@@ -164,11 +163,10 @@ def _streams(state: SamplerState) -> Tensor:
 def _joined(known: Adaptation, density: AbstractLogDensity, moves: Moves) -> pool.Pool:
     """Return the window's positions with these draws, whose gradients the trees did not keep."""
     chains, count, dim = moves.draws.shape
-    value, gradient = density.value_and_grad(moves.draws.reshape(-1, dim))
-    value, gradient = value.reshape(chains, count), gradient.reshape(chains, count, dim)
+    _, gradient = density.value_and_grad(moves.draws.reshape(-1, dim))
     held = known.pool
-    for k in range(count):
-        held = pool.add(held, Point(moves.draws[:, k], value[:, k], gradient[:, k]))
+    for k, there in enumerate(gradient.reshape(chains, count, dim).unbind(1)):
+        held = pool.add(held, moves.draws[:, k], there)
     return held
 
 

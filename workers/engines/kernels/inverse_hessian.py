@@ -12,8 +12,11 @@ Schnabel, 1994).
 import math
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
+
+from workers.engines.kernels.objective import Rows, namespace
 
 #: Steps that an iterate's estimate remembers.
 MEMORY = 6
@@ -44,61 +47,75 @@ class Normals:
         return x, -0.5 * (u * u).sum(2) - (log_det + constant)[:, None]
 
 
-def normals(z: Tensor, gradient: Tensor) -> Normals:
-    """Return the approximation at every iterate of every path: `B = N K`, iterates first.
+@np.errstate(all="ignore")
+def normals(z: Rows, gradient: Rows, last: int) -> Normals:
+    """Return the approximations at the last iterates of every path: `B = L K`, iterates first.
 
     Args:
         z: `N x K x D`: iterates of `K` paths.
         gradient: of minus the log density there, `N x K x D`.
+        last: `L`, of how many iterates; all where there are fewer.
     """
-    steps, changes = z.diff(dim=0), gradient.diff(dim=0)
+    xp = namespace(z)
+    steps, changes = z[1:] - z[:-1], gradient[1:] - gradient[:-1]
     product = (steps * changes).sum(2)
-    size = steps.norm(dim=2) * changes.norm(dim=2)
-    useful = (product > CURVED * size) & product.isfinite()
-    alpha = _diagonals(steps, changes, product, useful)  # N x K x D
-    mask = useful[:, :, None]
-    s = _windows(torch.where(mask, steps, 0.0))  # N x K x D x J
-    y = _windows(torch.where(mask, changes, 0.0))
-    root = alpha.sqrt()
-    beta = torch.cat([alpha[..., None] * y, s], dim=3)
-    gamma = _middle(s, y, alpha)
-    basis, right = torch.linalg.qr(beta / root[..., None])
-    inner = right @ gamma @ right.mT
-    eye = torch.eye(inner.shape[-1], dtype=z.dtype, device=z.device)
-    factor, failed = torch.linalg.cholesky_ex(eye + (inner + inner.mT) / 2)
+    size = ((steps * steps).sum(2) * (changes * changes).sum(2)) ** 0.5
+    useful = (product > CURVED * size) & (product < math.inf)
+    alpha = torch.as_tensor(_diagonals(steps, changes, product, useful)[-last:])  # L x K x D
+    s, y = (xp.where(useful[..., None], x, 0.0) for x in (steps, changes))
+    s, y = (_windows(torch.as_tensor(x))[-last:] for x in (s, y))  # L x K x D x J
+    return _assembled(torch.as_tensor(z[-last:]), torch.as_tensor(gradient[-last:]), alpha, s, y)
+
+
+def _assembled(z: Tensor, gradient: Tensor, alpha: Tensor, s: Tensor, y: Tensor) -> Normals:
+    """Put together normals at `z` from the diagonals, `L x K x D`, and memories, `L x K x D x J`.
+
+    With `R` the upper triangle of `S^T Y` and `E = diag(R) + Y^T diag(alpha) Y`,
+
+        gamma = [[0, -R^-1], [-R^-T, R^-T E R^-1]].
+    """
+    root, scaled = alpha.sqrt(), alpha[..., None] * y
+    product = s.mT @ y  # J x J
+    diagonal = product.diagonal(dim1=2, dim2=3)
+    # Empty places have ones, which nothing multiplies.
+    upper = product.triu() + torch.diag_embed(diagonal == 0)
+    inner = torch.diag_embed(diagonal) + y.mT @ scaled
+    basis, right = torch.linalg.qr(torch.cat([scaled, s], dim=3) / root[..., None])
+    eye = torch.eye(right.shape[2], dtype=z.dtype, device=z.device)
+    factor, failed = torch.linalg.cholesky_ex(eye + _between(right, upper, inner))
     factor = torch.where(failed[..., None, None] > 0, eye, factor)
-    push = alpha * gradient + (beta @ (gamma @ (beta.mT @ gradient[..., None])))[..., 0]
+    column = gradient[..., None]
+    alongside = torch.linalg.solve_triangular(upper, s.mT @ column, upper=True)
+    across = inner @ alongside - scaled.mT @ column
+    across = torch.linalg.solve_triangular(upper.mT, across, upper=False)
+    push = alpha * gradient + (s @ across - scaled @ alongside)[..., 0]
     return Normals(*(x.flatten(0, 1) for x in (z - push, root, basis, factor)))
 
 
-def _diagonals(steps: Tensor, changes: Tensor, product: Tensor, useful: Tensor) -> Tensor:
+def _between(right: Tensor, upper: Tensor, inner: Tensor) -> Tensor:
+    """Return `right gamma right^T`: `L x K x Q x Q`."""
+    of_y, of_s = right.chunk(2, dim=3)
+    turned = torch.linalg.solve_triangular(upper.mT, of_s, upper=False, left=False)
+    half = (0.5 * turned @ inner - of_y) @ turned.mT
+    return half + half.mT
+
+
+def _diagonals(steps: Rows, changes: Rows, product: Rows, useful: Rows) -> Rows:
     """Return the diagonal at every iterate, `N x K x D` (Gilbert and Lemarechal, 1989)."""
-    alpha = torch.ones_like(steps[0]) if len(steps) else changes.new_ones(changes.shape[1:])
-    found = [alpha]
-    for s, y, b, good in zip(steps, changes, product[..., None], useful[..., None], strict=True):
-        a = (y * y * alpha).sum(1, keepdim=True)
-        c = (s * s / alpha).sum(1, keepdim=True)
-        precision = a / (b * alpha) + y * y / b - a * (s / alpha) ** 2 / (b * c)
-        fresh = (1.0 / precision).clamp(LEAST, MOST)
-        alpha = torch.where(good & fresh.isfinite() & (precision > 0), fresh, alpha)
-        found.append(alpha)
-    return torch.stack(found)
+    xp = namespace(steps)
+    found = [xp.ones_like(steps.sum(0))]
+    each = (steps * steps, changes * changes, product[..., None], useful[..., None])
+    for ss, yy, b, good in zip(*each, strict=True):
+        alpha = found[-1]
+        share = ss / alpha
+        a, c = (yy * alpha).sum(1)[:, None], share.sum(1)[:, None]
+        precision = (a * (1.0 - share / c) / alpha + yy) / b
+        fresh = (1.0 / precision).clip(LEAST, MOST)
+        found.append(xp.where(good & (precision > 0), fresh, alpha))
+    return xp.stack(found)
 
 
 def _windows(rows: Tensor) -> Tensor:
     """Return the `J` rows before every iterate, oldest first: `N x K x D x J`, first zeros."""
     padded = torch.cat([rows.new_zeros(MEMORY, *rows.shape[1:]), rows])
     return padded.unfold(0, MEMORY, 1)
-
-
-def _middle(s: Tensor, y: Tensor, alpha: Tensor) -> Tensor:
-    """Return `gamma`: `N x K x 2J x 2J`. Empty places have ones, which nothing multiplies."""
-    product = s.mT @ y  # J x J
-    diagonal = product.diagonal(dim1=2, dim2=3)
-    filled = torch.where(diagonal > 0, diagonal, 1.0)
-    upper = product.triu(1) + torch.diag_embed(filled)
-    eye = torch.eye(upper.shape[-1], dtype=s.dtype, device=s.device).expand_as(upper)
-    inverse = torch.linalg.solve_triangular(upper, eye, upper=True)
-    corner = inverse.mT @ (torch.diag_embed(diagonal) + y.mT @ (alpha[..., None] * y)) @ inverse
-    top = torch.cat([torch.zeros_like(eye), -inverse], dim=3)
-    return torch.cat([top, torch.cat([-inverse.mT, corner], dim=3)], dim=2)

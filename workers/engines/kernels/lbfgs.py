@@ -4,16 +4,17 @@ Liu and Nocedal, On the limited memory BFGS method for large scale optimization,
 (1989); the two-loop recursion is Nocedal and Wright, Numerical Optimization (2006), alg. 7.4.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-import torch
-from torch import Tensor
+import numpy as np
 
 from workers.engines.kernels.line_search import LineResult, line_search
-from workers.engines.kernels.objective import Function
+from workers.engines.kernels.objective import Function, Rows, namespace
 
 #: Pairs of step and gradient change that are remembered.
 MEMORY = 20
+#: A pair counts when its curvature is at least this share of the lengths' product.
+CURVED = 1e-12
 
 
 @dataclass(frozen=True)
@@ -21,103 +22,132 @@ class LbfgsState:
     """Where each of `C` rows stands; `M` remembered pairs, the newest last."""
 
     #: `C x D`, `C`, `C x D`: point, objective, gradient.
-    z: Tensor
-    value: Tensor
-    gradient: Tensor
+    z: Rows
+    value: Rows
+    gradient: Rows
     #: `M x C x D`: steps and the gradient's changes.
-    steps: Tensor
-    changes: Tensor
-    #: `M x C`: 1 / (step . change), 0 where nothing is remembered.
-    weights: Tensor
+    steps: Rows
+    changes: Rows
+    #: `C x M x M`: the inverse of the triangle `R_ij = step_i . change_j`, `i <= j`; 0 where
+    #: nothing is remembered.
+    inverse: Rows
     #: `C`: how much the last iteration gained.
-    gain: Tensor
+    gain: Rows
     #: `C`: half of gradient . inverse Hessian . gradient: what a full step promises to gain.
-    promise: Tensor
+    promise: Rows
     #: `C`: the row found no lower point, even along the gradient.
-    stuck: Tensor
+    stuck: Rows
 
 
-def start_lbfgs(objective: Function, z: Tensor, memory: int = MEMORY) -> LbfgsState:
+def start_lbfgs(objective: Function, z: Rows, memory: int = MEMORY) -> LbfgsState:
     """Begin at `z`: `C x D` in float64, to remember `memory` pairs."""
+    xp = namespace(z)
     value, gradient = objective(z)
-    empty = z.new_zeros(memory, *z.shape)
+    empty = xp.stack([xp.zeros_like(z)] * memory)
     return LbfgsState(
         z=z,
         value=value,
         gradient=gradient,
         steps=empty,
         changes=empty,
-        weights=empty[:, :, 0],
-        gain=torch.full_like(value, torch.inf),
-        promise=torch.full_like(value, torch.inf),
-        stuck=~value.isfinite(),
+        inverse=xp.stack([empty[:, :, 0].T] * memory, 2),
+        gain=xp.full_like(value, xp.inf),
+        promise=xp.full_like(value, xp.inf),
+        stuck=~xp.isfinite(value),
     )
 
 
-def step_lbfgs(objective: Function, state: LbfgsState, active: Tensor) -> LbfgsState:
+@np.errstate(all="ignore")
+def step_lbfgs(objective: Function, state: LbfgsState, active: Rows) -> LbfgsState:
     """Advance the active rows (`C` booleans) by one iteration."""
-    direction = -inverse_hessian_product(state, state.gradient)
-    slope = (state.gradient * direction).sum(1)
-    uphill = ~(slope < 0)
-    fresh = (state.weights[-1] == 0) | uphill
-    direction = torch.where(uphill[:, None], -state.gradient, direction)
+    xp = namespace(state.z)
+    product = inverse_hessian_product(state, state.gradient)
+    promised = xp.linalg.vecdot(state.gradient, product)
+    uphill = ~(promised > 0)
+    fresh = (state.inverse[:, -1, -1] == 0) | uphill
+    direction = -xp.where(uphill[:, None], state.gradient, product)
     # Without memory the gradient has no scale of its own: the first step has length 1 at most.
-    length = direction.norm(dim=1).clamp(min=1e-300)
-    first = torch.where(fresh, (1 / length).clamp(max=1.0), torch.ones_like(length))
+    length = _lengths(direction)
+    first = xp.where(fresh, (1 / length).clip(max=1.0), 1.0)
     searching = active & ~state.stuck & (length > 1e-300)
     found = line_search(
         objective, state.z, state.value, state.gradient, direction, first, searching
     )
-    return _remember(state, found, searching, fresh, -slope / 2)
+    return _remember(state, found, searching, fresh, promised / 2)
 
 
-def inverse_hessian_product(state: LbfgsState, vector: Tensor) -> Tensor:
-    """Return the estimated inverse Hessian times `vector`: `C x D` (the two-loop recursion)."""
-    q = vector
-    alphas = []
-    for i in range(len(state.weights) - 1, -1, -1):
-        alpha = state.weights[i] * (state.steps[i] * q).sum(1)
-        q = q - alpha[:, None] * state.changes[i]
-        alphas.append(alpha)
-    newest = state.weights[-1]
-    squared = (state.changes[-1] ** 2).sum(1)
-    gamma = torch.where(newest > 0, 1 / (newest * squared), torch.ones_like(newest))
-    q = gamma[:, None] * q
-    for i, alpha in enumerate(reversed(alphas)):
-        beta = state.weights[i] * (state.changes[i] * q).sum(1)
-        q = q + (alpha - beta)[:, None] * state.steps[i]
-    return q
+def inverse_hessian_product(state: LbfgsState, vector: Rows) -> Rows:
+    """Return the estimated inverse Hessian times `vector`: `C x D` (the two-loop recursion).
+
+    Both loops substitute in the triangle `R`: the first one, from the newest pair, solves
+    `R alpha = S^T v`, and the second one, from the oldest,
+
+        R^T c = diag(R) alpha - Y^T q,    q = gamma (v - Y alpha).
+
+    The product is `q + S c`.
+    """
+    xp = namespace(vector)
+    s, y = state.steps.swapaxes(0, 1), state.changes.swapaxes(0, 1)  # C x M x D
+    column, weights = vector[..., None], state.inverse.diagonal(0, 1, 2)[..., None]  # C x M x 1
+    alpha = state.inverse @ (s @ column)
+    q = _gamma(state)[:, None, None] * (column - y.mT @ alpha)
+    c = state.inverse.mT @ (xp.where(weights > 0, alpha / weights, 0.0) - y @ q)
+    return (q + s.mT @ c)[..., 0]
+
+
+def _gamma(state: LbfgsState) -> Rows:
+    """Return the scale of the first estimate, `C`, from the newest pair; 1 without."""
+    xp = namespace(state.z)
+    weight, change = state.inverse[:, -1, -1], state.changes[-1]
+    return xp.where(weight > 0, 1 / (weight * xp.linalg.vecdot(change, change)), 1.0)
 
 
 def _remember(
-    state: LbfgsState, found: LineResult, searching: Tensor, fresh: Tensor, promise: Tensor
+    state: LbfgsState, found: LineResult, searching: Rows, fresh: Rows, promise: Rows
 ) -> LbfgsState:
+    xp = namespace(state.z)
     step, change = found.z - state.z, found.gradient - state.gradient
-    product = (step * change).sum(1)
-    useful = found.moved & (product > 1e-12 * step.norm(dim=1) * change.norm(dim=1))
-    weight = torch.where(useful, 1 / product, torch.zeros_like(product))
-    steps = _push(state.steps, step, useful)
-    changes = _push(state.changes, change, useful)
-    weights = _push(state.weights, weight, useful)
+    product = xp.linalg.vecdot(step, change)
+    useful = found.moved & (product > CURVED * _lengths(step) * _lengths(change))
     # A row that found nothing forgets its memory; without memory it is stuck.
     failed = searching & ~found.moved
-    weights = weights.masked_fill(failed, 0.0)
-    return replace(
-        state,
+    inverse = xp.where(useful[:, None, None], _extend(state, change, product), state.inverse)
+    return LbfgsState(
         z=found.z,
         value=found.value,
         gradient=found.gradient,
-        steps=steps,
-        changes=changes,
-        weights=weights,
-        gain=torch.where(searching, state.value - found.value, 0.0),
-        promise=torch.where(searching, promise, state.promise),
+        steps=_push(state.steps, step, useful[:, None]),
+        changes=_push(state.changes, change, useful[:, None]),
+        inverse=xp.where(failed[:, None, None], 0.0, inverse),
+        gain=xp.where(searching, state.value - found.value, 0.0),
+        promise=xp.where(searching, promise, state.promise),
         stuck=state.stuck | (failed & fresh),
     )
 
 
-def _push(memory: Tensor, newest: Tensor, rows: Tensor) -> Tensor:
+def _extend(state: LbfgsState, change: Rows, product: Rows) -> Rows:
+    """Return the inverse triangle, `C x M x M`, after one more pair.
+
+    Without its first row and column it is the inverse without the oldest pair.
+
+    Args:
+        state: before.
+        change: of the pair, `C x D`.
+        product: of its step and change, `C`.
+    """
+    xp = namespace(change)
+    kept = state.inverse[:, 1:, 1:]
+    across = xp.linalg.vecdot(state.steps[1:], change).T[..., None]  # C x M-1 x 1
+    newest = xp.concatenate([-(kept @ across), xp.ones_like(product)[:, None, None]], 1)
+    older = xp.concatenate([kept, xp.zeros_like(state.inverse[:, :1, 1:])], 1)  # C x M x M-1
+    return xp.concatenate([older, newest / product[:, None, None]], 2)
+
+
+def _lengths(rows: Rows) -> Rows:
+    return namespace(rows).linalg.vecdot(rows, rows) ** 0.5
+
+
+def _push(memory: Rows, newest: Rows, rows: Rows) -> Rows:
     """Append `newest` in the given rows and drop their oldest; the other rows stay."""
-    pushed = torch.cat([memory[1:], newest[None]])
-    shape = (1, -1, 1) if memory.ndim == 3 else (1, -1)
-    return torch.where(rows.reshape(shape), pushed, memory)
+    xp = namespace(memory)
+    return xp.where(rows, xp.concatenate([memory[1:], newest[None]]), memory)

@@ -17,8 +17,8 @@ from dataclasses import dataclass
 import numpy as np
 from torch import Tensor
 
-from workers.engines.kernels.fixed import Proposed
 from workers.engines.kernels.metric import Array, Metric
+from workers.engines.kernels.transition import Proposed
 
 #: Step of the ascent in log length, what its scale keeps of the past, and its largest step.
 RATE, KEEP, LARGEST = 0.05, 0.95, 0.35

@@ -1,11 +1,12 @@
 """Bracketing line search, every row with a step of its own."""
 
+import math
 from dataclasses import dataclass
 
+import numpy as np
 import torch
-from torch import Tensor
 
-from workers.engines.kernels.objective import Function
+from workers.engines.kernels.objective import Function, Rows, namespace
 
 #: Armijo's constant: the share of the predicted decrease that a step must achieve.
 SUFFICIENT = 1e-4
@@ -19,21 +20,21 @@ class LineResult:
     """Where a line search ended; rows that did not succeed stay where they were."""
 
     #: `C x D`, `C`, `C x D`.
-    z: Tensor
-    value: Tensor
-    gradient: Tensor
+    z: Rows
+    value: Rows
+    gradient: Rows
     #: `C`: the row found a lower point.
-    moved: Tensor
+    moved: Rows
 
 
 def line_search(
     objective: Function,
-    z: Tensor,
-    value: Tensor,
-    gradient: Tensor,
-    direction: Tensor,
-    first: Tensor,
-    active: Tensor,
+    z: Rows,
+    value: Rows,
+    gradient: Rows,
+    direction: Rows,
+    first: Rows,
+    active: Rows,
 ) -> LineResult:
     """Find steps that satisfy the weak Wolfe conditions, by bisection and interpolation.
 
@@ -48,56 +49,89 @@ def line_search(
         first: `C`, the first step tried.
         active: `C` booleans; the other rows stay.
     """
-    slope = (gradient * direction).sum(1)
-    low, high = torch.zeros_like(value), torch.full_like(value, torch.inf)
-    low_value = value
-    step, searching = first.clone(), active.clone()
-    best = LineResult(z, value, gradient, torch.zeros_like(active))
+    xp = namespace(z)
+    slope = xp.linalg.vecdot(gradient, direction)
+    at_start = (rows.tolist() for rows in (value, slope, first, active))
+    searches = [_Search(*row) for row in zip(*at_start, strict=True)]
+    best = LineResult(z, value, gradient, xp.zeros_like(active))
     for _ in range(MAX_EVALUATIONS):
-        if not bool(searching.any()):
+        if not any(search.open for search in searches):
             break
-        trial = torch.where(searching[:, None], z + step[:, None] * direction, z)
+        step = _like(z, [search.step if search.open else 0.0 for search in searches])
+        trial = z + step[:, None] * direction
         f, g = objective(trial)
-        enough = f <= value + SUFFICIENT * step * slope
-        steep = (g * direction).sum(1) < CURVATURE * slope
-        best = _keep_best(best, trial, f, g, searching & enough)
-        searching = searching & ~(enough & ~steep) & (f > -torch.inf)
-        low_value = torch.where(searching & enough, f, low_value)
-        low = torch.where(searching & enough, step, low)
-        high = torch.where(searching & ~enough, step, high)
-        inner = _interpolate(low, high, value, slope, step, f, enough)
-        step = torch.where(searching, inner, step)
+        found = zip(searches, f.tolist(), xp.linalg.vecdot(g, direction).tolist(), strict=True)
+        lower = [search.tell(*row) for search, *row in found]
+        best = _keep(best, LineResult(trial, f, g, _like(z, lower)), all(lower))
     return best
 
 
-def _keep_best(best: LineResult, z: Tensor, f: Tensor, g: Tensor, good: Tensor) -> LineResult:
-    good = good & (f < best.value)
-    row = good[:, None]
+class _Search:
+    """The search along one row, in plain numbers: vectors of a few rows take longer."""
+
+    def __init__(self, value: float, slope: float, step: float, active: bool) -> None:
+        self._value, self._slope = value, slope
+        self._best = value
+        self._low, self._high = 0.0, math.inf
+        #: The step to try next.
+        self.step = step
+        #: Whether the search goes on.
+        self.open = active
+
+    def tell(self, f: float, slope: float) -> bool:
+        """Learn value and slope at the step tried; return whether it is the lowest point yet."""
+        if not self.open:
+            return False
+        enough = f <= self._value + SUFFICIENT * self.step * self._slope
+        lower = enough and f < self._best
+        if lower:
+            self._best = f
+        steep = slope < CURVATURE * self._slope
+        if (enough and not steep) or f == -math.inf:
+            self.open = False
+        elif enough:
+            self._low = self.step
+            self.step = self._middle if math.isfinite(self._high) else 4.0 * self.step
+        else:
+            self._high = self.step
+            self.step = self._inside(f)
+        return lower
+
+    @property
+    def _middle(self) -> float:
+        return self._low + (self._high - self._low) / 2.0
+
+    def _inside(self, f: float) -> float:
+        """Return the next step after one that went too far; never in the outer tenth.
+
+        From `low = 0` it is the minimum of the parabola through the value and slope at 0 and the
+        value there; otherwise the middle.
+        """
+        rise = 2.0 * (f - self._value - self._slope * self.step)
+        parabola = -self._slope * self.step * self.step / rise if rise else math.inf
+        usable = self._low == 0.0 and math.isfinite(parabola)
+        margin = 0.1 * (self._high - self._low)
+        step = parabola if usable else self._middle
+        return min(max(step, self._low + margin), self._high - margin)
+
+
+def _keep(best: LineResult, trial: LineResult, everywhere: bool) -> LineResult:
+    """Take the trial in the rows where it is lower."""
+    if everywhere:
+        return trial
+    xp = namespace(trial.z)
+    column = trial.moved[:, None]
     return LineResult(
-        torch.where(row, z, best.z),
-        torch.where(good, f, best.value),
-        torch.where(row, g, best.gradient),
-        best.moved | good,
+        xp.where(column, trial.z, best.z),
+        xp.where(trial.moved, trial.value, best.value),
+        xp.where(column, trial.gradient, best.gradient),
+        best.moved | trial.moved,
     )
 
 
-def _interpolate(
-    low: Tensor,
-    high: Tensor,
-    value: Tensor,
-    slope: Tensor,
-    step: Tensor,
-    f: Tensor,
-    enough: Tensor,
-) -> Tensor:
-    """Return the next step: four times the last while nothing is too far, else inside the bracket.
-
-    After a step that went too far from `low = 0`, the minimum of the parabola through the value
-    and slope at 0 and the value there; otherwise the middle. Never in the outer tenth.
-    """
-    parabola = -slope * step**2 / (2 * (f - value - slope * step))
-    usable = ~enough & (low == 0) & parabola.isfinite()
-    width = high - low
-    inside = torch.where(usable, parabola, low + width / 2)
-    inside = torch.minimum(torch.maximum(inside, low + 0.1 * width), high - 0.1 * width)
-    return torch.where(high.isinf(), 4 * step, inside)
+def _like(rows: Rows, values: list[float] | list[bool]) -> Rows:
+    """Return numbers on the device where the rows are."""
+    if isinstance(rows, np.ndarray):
+        return np.array(values)
+    kind = torch.bool if isinstance(values[0], bool) else rows.dtype
+    return torch.tensor(values, dtype=kind, device=rows.device)

@@ -8,6 +8,7 @@ Zhang, Carpenter, Gelman and Vehtari, Pathfinder: parallel quasi-Newton variatio
 import math
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -15,12 +16,14 @@ from models.density import AbstractLogDensity, Target
 from workers.engines.kernels.initial import Point, choose, evaluate, finite
 from workers.engines.kernels.inverse_hessian import MEMORY, Normals, normals
 from workers.engines.kernels.lbfgs import LbfgsState, start_lbfgs, step_lbfgs
-from workers.engines.kernels.objective import Objective
+from workers.engines.kernels.objective import Objective, Rows, namespace
 from workers.engines.kernels.pool import Pool
 
 #: Gradients of the batch, for all paths, at the most; an ascent is over when an iteration gains
 #: less than this, in nats.
 MOST_EVALUATIONS, LITTLE = 80, 0.01
+#: Where the paths' memory has fewer numbers than this, they climb as NumPy arrays.
+SMALL = 1 << 15
 #: Iterates of a path that are looked at, the last ones, and draws for the ELBO of each.
 LOOKED_AT, SAMPLES = 24, 8
 #: A path whose log evidence is this far below the best, in nats, is taken for lost.
@@ -44,15 +47,18 @@ class Found:
 
 
 class _Counted:
-    """The objective, and how often it was asked."""
+    """The objective at tensors or arrays, and how often it was asked."""
 
     def __init__(self, objective: Objective) -> None:
         self._objective = objective
         self.count = 0
 
-    def __call__(self, z: Tensor) -> tuple[Tensor, Tensor]:
+    def __call__(self, z: Rows) -> tuple[Rows, Rows]:
         self.count += 1
-        return self._objective(z)
+        if not isinstance(z, np.ndarray):
+            return self._objective(z)
+        value, gradient = self._objective(torch.from_numpy(z))
+        return value.numpy(), gradient.numpy()
 
 
 def find(
@@ -69,14 +75,15 @@ def find(
     objective = Objective(density, Target.POSTERIOR, rows)
     z, gradient = _climb(objective, origin.z.double())
     paths, dim = z.shape[1:]
-    along = normals(z, gradient)
+    along = normals(z, gradient, LOOKED_AT)
     elbos = _elbos(objective, along, paths, generator)  # N x K
     best, iterate = elbos.max(0)
     if not bool(best.isfinite().any()):
         return Found(origin, Pool(), paths, 0)
-    every = torch.arange(paths, device=z.device)
+    device = density.device
+    every = torch.arange(paths, device=device)
     u = torch.randn(
-        2, paths, rows // paths, dim, generator=generator, dtype=torch.float64, device=z.device
+        2, paths, rows // paths, dim, generator=generator, dtype=torch.float64, device=device
     )
     x, log_q = _chosen(along, iterate * paths + every).draw(u[0])
     near = _at(density, x)
@@ -120,8 +127,8 @@ def _starts(origin: Point, near: Point, wide: Point, kept: Tensor) -> tuple[Poin
     # Candidates in use are the last ones in order; wide ones come before near ones of equal rank.
     middle_of = each - 1 - (usable.clamp(min=1) - 1).div(2, rounding_mode="floor")
     order = value.argsort(dim=1, stable=True)
-    row = torch.arange(paths) * each + order.gather(1, middle_of[:, None])[:, 0]
-    start = Point(*(x[row] for x in both))
+    every = torch.arange(paths, device=order.device)
+    start = Point(*(x[every * each + order[every, middle_of]] for x in both))
     good = usable > 0
     best = int(value.amax(1).argmax())
     start = choose(good, start, Point(*(x[best : best + 1].expand_as(x) for x in start)))
@@ -146,41 +153,32 @@ def _at(density: AbstractLogDensity, z: Tensor) -> Point:
     return evaluate(density, z.flatten(0, 1).to(density.dtype))
 
 
-def _climb(objective: Objective, z: Tensor) -> tuple[Tensor, Tensor]:
+def _climb(objective: Objective, z: Tensor) -> tuple[Rows, Rows]:
     """Return the iterates of every path and the objective's gradients there, `N x K x D` each."""
     counted = _Counted(objective)
-    state = start_lbfgs(counted, z, MEMORY)
-    path = [state]
+    small = z.device.type == "cpu" and MEMORY * z.numel() < SMALL
+    state = start_lbfgs(counted, z.numpy() if small else z, MEMORY)
+    path = [(state.z, state.gradient)]
     active = ~state.stuck
     while bool(active.any()) and counted.count < MOST_EVALUATIONS:
         state = step_lbfgs(counted, state, active)
-        path.append(state)
+        path.append((state.z, state.gradient))
         active = active & ~state.stuck & ~_arrived(state)
-    return torch.stack([s.z for s in path]), torch.stack([s.gradient for s in path])
+    points, gradients = (namespace(state.z).stack(each) for each in zip(*path, strict=True))
+    return points, gradients
 
 
-def _arrived(state: LbfgsState) -> Tensor:
+def _arrived(state: LbfgsState) -> Rows:
     return (state.gain < LITTLE) | (state.value == -math.inf)
 
 
 def _elbos(objective: Objective, along: Normals, paths: int, generator: torch.Generator) -> Tensor:
-    """Return the ELBO of the last iterates, `N x K`; -inf where a draw has no finite density."""
-    total, dim = along.mean.shape
-    first = max(0, total - LOOKED_AT * paths)
-    looked = Normals(
-        along.mean[first:], along.root[first:], along.basis[first:], along.factor[first:]
-    )
+    """Return the ELBO of each approximation, `N x K`; -inf where a draw has no finite density."""
+    count, dim = along.mean.shape
     u = torch.randn(
-        len(looked.mean),
-        SAMPLES,
-        dim,
-        generator=generator,
-        dtype=torch.float64,
-        device=along.mean.device,
+        count, SAMPLES, dim, generator=generator, dtype=torch.float64, device=along.mean.device
     )
-    x, log_q = looked.draw(u)
+    x, log_q = along.draw(u)
     value = -objective(x.flatten(0, 1))[0].reshape(log_q.shape)
     elbo = (value - log_q).mean(1)
-    elbo = torch.where(elbo.isfinite(), elbo, -torch.inf)
-    unseen = elbo.new_full((first,), -torch.inf)
-    return torch.cat([unseen, elbo]).reshape(-1, paths)
+    return torch.where(elbo.isfinite(), elbo, -torch.inf).reshape(-1, paths)

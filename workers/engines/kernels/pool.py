@@ -6,8 +6,6 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from workers.engines.kernels.initial import Point
-
 #: Iterations that are kept, and numbers in their positions, at the most.
 MOST_ROWS, MOST_NUMBERS = 512, 1 << 22
 #: However large a row is, so many are kept.
@@ -44,15 +42,16 @@ class Pool:
         return torch.stack(self.z).double(), torch.stack(self.gradient).double()
 
 
-def add(pool: Pool, point: Point) -> Pool:
-    """Return the pool with one more iteration."""
+def add(pool: Pool, z: Tensor, gradient: Tensor) -> Pool:
+    """Return the pool with one more iteration, `C x D` each."""
     seen = pool.seen + 1
     if pool.seen % pool.every:
         return Pool(pool.z, pool.gradient, seen, pool.every)
-    z, gradient = (*pool.z, point.z), (*pool.gradient, point.gradient)
-    if len(z) <= max(FEWEST_ROWS, min(MOST_ROWS, MOST_NUMBERS // point.z.numel())):
-        return Pool(z, gradient, seen, pool.every)
-    return Pool(z[::2], gradient[::2], seen, 2 * pool.every)
+    most = max(FEWEST_ROWS, min(MOST_ROWS, MOST_NUMBERS // z.numel()))
+    every_z, every_gradient = (*pool.z, z), (*pool.gradient, gradient)
+    if len(every_z) <= most:
+        return Pool(every_z, every_gradient, seen, pool.every)
+    return Pool(every_z[::2], every_gradient[::2], seen, 2 * pool.every)
 
 
 def in_line(z: Tensor) -> Tensor:
@@ -60,7 +59,8 @@ def in_line(z: Tensor) -> Tensor:
 
     Centre and spread are medians over chains, which a minority of stuck or lost chains cannot move.
     """
-    means, widths = z.mean(0), z.std(0, correction=0)  # C x D
+    means = z.mean(0)  # C x D
+    widths = (z - means).square().mean(0).sqrt()
     away = (means - means.median(0).values).abs()
     width = widths.median(0).values
     spread = torch.maximum(1.4826 * away.median(0).values, width)

@@ -10,24 +10,32 @@ from torch import Tensor
 
 from workers.engines.kernels.initial import Point
 
-#: How far below the middle a chain's log density may lie, in deviations: at the typical set of a
-#: normal it has the deviation `sqrt(D / 2)`, elsewhere what the other chains show.
-FARTHEST = 10.0
+#: How far below the middle a chain's height, its mean log density, may lie: so many deviations of
+#: what the other chains show; and as far as a normal's log density falls with a probability of
+#: `exp(-SELDOM)`.
+OF_OTHERS, SELDOM = 10.0, 12.0
 #: The deviation of normal numbers in units of their median distance from the median.
 NORMAL = 1.4826
 
 
-def lost(point: Point) -> Tensor:
-    """Return which chains are lost, `C`; of fewer than four, none."""
-    height = point.log_density
+def lost(height: Tensor, dim: int) -> Tensor:
+    """Return which chains are lost, `C`, by their heights; of fewer than four, none."""
     if len(height) < 4:
         return torch.zeros_like(height, dtype=torch.bool)
     away = height - height.median()
     spread = NORMAL * float(away.abs().median())
-    return away < -FARTHEST * max(spread, (point.z.shape[1] / 2) ** 0.5)
+    return away < -max(OF_OTHERS * spread, depth(dim))
 
 
-def rescue(point: Point, superchains: int) -> tuple[Point, int]:
+def depth(dim: int) -> float:
+    """Return how far a standard normal's log density seldom falls below its mean, in nats.
+
+    Half a chi-square's upper tail (Laurent and Massart 2000, Annals of Statistics 28, lemma 1).
+    """
+    return (dim * SELDOM) ** 0.5 + SELDOM
+
+
+def rescue(point: Point, height: Tensor, superchains: int) -> tuple[Point, int]:
     """Return the chains with the lost ones moved, and how many these are.
 
     A lost chain takes the place of the next good one of its superchain; where there is none, of
@@ -35,9 +43,10 @@ def rescue(point: Point, superchains: int) -> tuple[Point, int]:
 
     Args:
         point: where the chains are.
+        height: `C`: the mean log density of each over some iterations: one alone says little.
         superchains: groups of adjacent chains that share a start.
     """
-    bad = lost(point)
+    bad = lost(height, point.z.shape[1])
     count = int(bad.sum())
     if not count:
         return point, 0

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import torch
 from torch import Tensor
@@ -27,6 +27,15 @@ class Transition:
     leapfrogs: Tensor
     #: More statistics by name, each `C`.
     stats: Mapping[str, Tensor]
+
+
+class Proposed(NamedTuple):
+    """A transition, and the proposal that it took or left."""
+
+    made: Transition
+    #: `C x D`: the end of the trajectory, and its momentum in whitened coordinates.
+    z: Tensor
+    p: Tensor
 
 
 class Kernel(Protocol):

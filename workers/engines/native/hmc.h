@@ -39,6 +39,7 @@ namespace credence {
 template <class Real>
 class Hmc {
  public:
+  // `io` is read at every run, and may have changed since the last.
   Hmc(const CredenceDensity& density, const CredenceMetric& metric, const CredenceHmc& io)
       : io_(io),
         dim_(density.dim),
@@ -145,7 +146,7 @@ class Hmc {
     return accepted;
   }
 
-  CredenceHmc io_;
+  const CredenceHmc& io_;
   Arena arena_;
   int64_t dim_;
   Target<Real> target_;

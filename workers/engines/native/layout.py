@@ -52,6 +52,66 @@ class HmcStruct(ctypes.Structure):
     )
 
 
+class SharedStepStruct(ctypes.Structure):
+    """`CredenceSharedStep` of `shared_step.h`: the fields of `kernels.shared_step.SharedStep`."""
+
+    _fields_ = (
+        ("log_step", _REAL),
+        ("log_average", _REAL),
+        ("error", _REAL),
+        ("mu", _REAL),
+        ("count", _INT),
+    )
+
+
+class LengthStruct(ctypes.Structure):
+    """`CredenceLength` of `length.h`: the fields of `kernels.length.Length`."""
+
+    _fields_ = (
+        ("log_length", _REAL),
+        ("log_average", _REAL),
+        ("square", _REAL),
+        ("count", _INT),
+    )
+
+
+class PaceStruct(ctypes.Structure):
+    """`CredencePace` of `crowd.h`."""
+
+    _fields_ = (
+        ("target", _REAL),
+        ("step", SharedStepStruct),
+        ("length", LengthStruct),
+        ("refusals", _POINTER),
+    )
+
+
+class CrowdStruct(ctypes.Structure):
+    """`CredenceCrowd` of `crowd.h`."""
+
+    _fields_ = (
+        ("chains", _INT),
+        ("transitions", _INT),
+        ("first", _INT),
+        ("longest", _INT),
+        ("z", _POINTER),
+        ("log_density", _POINTER),
+        ("gradient", _POINTER),
+        ("momenta", _POINTER),
+        ("log_u", _POINTER),
+        ("step_size", _REAL),
+        ("length", _REAL),
+        ("pace", _POINTER),
+        ("draws", _POINTER),
+        ("gradients", _POINTER),
+        ("log_densities", _POINTER),
+        ("acceptance", _POINTER),
+        ("energy", _POINTER),
+        ("divergent", _POINTER),
+        ("leapfrogs", _POINTER),
+    )
+
+
 class AveragingStruct(ctypes.Structure):
     """`CredenceAveraging` of `averaging.h`."""
 

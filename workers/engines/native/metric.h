@@ -53,16 +53,25 @@ class Metric {
     if (kind_ == LOW_RANK) stretch(out);
   }
 
+  // x <- A^-1 x: to whitened coordinates.
+  __attribute__((noinline)) void whiten(Real* x) const {
+    if (kind_ == DENSE) return solve<Real>(root_, x);
+    for (int64_t d = 0; d < dim_; ++d) at(x, d) /= scale_[d];
+    if (kind_ == LOW_RANK) stretch<true>(x);
+  }
+
  private:
   void scale(const Real* x, Real* out) const {
     for (int64_t d = 0; d < dim_; ++d) at(out, d) = scale_[d] * at(x, d);
   }
 
-  // x <- (I + U diag(stretch) U^T) x.
+  // x <- (I + U diag(stretch) U^T) x, or the inverse of that.
+  template <bool back = false>
   void stretch(Real* x) const {
     const int64_t rank = vectors_.columns;
     multiply_transposed<false>(vectors_, x, room_);
-    for (int64_t k = 0; k < rank; ++k) at(room_, k) *= stretch_[k];
+    for (int64_t k = 0; k < rank; ++k)
+      at(room_, k) *= back ? -stretch_[k] / (1 + stretch_[k]) : stretch_[k];
     for (int64_t d = 0; d < dim_; ++d) {
       Vector<Real> sum = at(x, d);
       for (int64_t k = 0; k < rank; ++k) sum += vectors_.elements[d * rank + k] * at(room_, k);

@@ -11,6 +11,7 @@
 #include <atomic>
 #include <condition_variable>
 #include <functional>
+#include <memory>
 #include <mutex>
 #include <system_error>
 #include <thread>
@@ -98,17 +99,29 @@ class Pool {
   int64_t round_ = 0;
 };
 
-// Runs every block once, on up to `threads` threads. A block's result is its own affair, so which
-// thread runs it changes nothing. `make` returns a new runner with memory of its own.
-template <class Make>
-void for_blocks(int64_t blocks, int64_t threads, const Make& make) {
-  const int64_t workers = std::clamp<int64_t>(threads, 1, std::max<int64_t>(blocks, 1));
-  std::vector<decltype(make())> runners;
-  for (int64_t n = 0; n < workers; ++n) runners.push_back(make());
-  std::atomic<int64_t> next{0};
-  Pool::shared().run(workers - 1, [&](int64_t worker) {
-    for (int64_t block = next++; block < blocks; block = next++) runners[worker]->run(block);
-  });
-}
+// Runners with memory of their own that share the blocks of a call, on up to `threads` threads. A
+// block's result is its own affair, so which of them runs it changes nothing.
+template <class Runner>
+class Crew {
+ public:
+  // `make` returns a new runner.
+  template <class Make>
+  Crew(int64_t blocks, int64_t threads, const Make& make) : blocks_(blocks) {
+    const int64_t workers = std::clamp<int64_t>(threads, 1, std::max<int64_t>(blocks, 1));
+    for (int64_t n = 0; n < workers; ++n) runners_.push_back(make());
+  }
+
+  // Runs every block once.
+  void run() {
+    std::atomic<int64_t> next{0};
+    Pool::shared().run(int64_t(runners_.size()) - 1, [&](int64_t worker) {
+      for (int64_t n = next++; n < blocks_; n = next++) runners_[worker]->run(n);
+    });
+  }
+
+ private:
+  int64_t blocks_;
+  std::vector<std::unique_ptr<Runner>> runners_;
+};
 
 }  // namespace credence

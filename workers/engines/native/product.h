@@ -59,4 +59,14 @@ inline void multiply_transposed(const Matrix<Real>& m, const Real* x, Real* out)
   if (j < m.columns) some_columns<1>(m, x, j, begin(j), out);
 }
 
+// x <- M^-1 x for a lower triangular M, by rows from the first.
+template <class Real>
+inline void solve(const Matrix<Real>& m, Real* x) {
+  for (int64_t i = 0; i < m.rows; ++i) {
+    Vector<Real> rest = at(x, i);
+    for (int64_t j = 0; j < i; ++j) rest -= m.elements[i * m.columns + j] * at(x, j);
+    at(x, i) = rest / m.elements[i * m.columns + i];
+  }
+}
+
 }  // namespace credence

@@ -3,6 +3,7 @@
 // Each returns 0, or why nothing was done. Blocks of chains are independent, so threads change
 // how long a call takes and nothing else.
 
+#include "crowd.h"
 #include "evaluate.h"
 #include "hmc.h"
 #include "nuts.h"
@@ -28,8 +29,9 @@ int with_reals(const CredenceDensity& density, const Run& run) {
 
 template <class Real, class Runner, class... Io>
 void spread(int64_t chains, int64_t threads, const Io&... io) {
-  credence::for_blocks(credence::blocks<Real>(chains), threads,
-                       [&] { return std::make_unique<Runner>(io...); });
+  credence::Crew<Runner> crew(credence::blocks<Real>(chains), threads,
+                              [&] { return std::make_unique<Runner>(io...); });
+  crew.run();
 }
 
 }  // namespace
@@ -51,6 +53,14 @@ int credence_hmc(const CredenceDensity* density, const CredenceMetric* metric,
   return with_reals(*density, [&](auto real) {
     typedef decltype(real) Real;
     spread<Real, credence::Hmc<Real>>(io->chains, threads, *density, *metric, *io);
+  });
+}
+
+// K transitions of every chain, in step; they learn from each.
+int credence_crowd(const CredenceDensity* density, const CredenceMetric* metric,
+                   const CredenceCrowd* io, int64_t threads) {
+  return with_reals(*density, [&](auto real) {
+    credence::Crowd<decltype(real)>(*density, *metric, *io, threads).run();
   });
 }
 

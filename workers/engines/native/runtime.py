@@ -6,6 +6,7 @@ whatever the number of threads. Nothing passed in is written to.
 """
 
 import ctypes
+import dataclasses
 from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
@@ -18,11 +19,19 @@ import models.native
 from models.native.handle import DensityHandle
 from models.toolchain import build, load
 from workers.engines.kernels.initial import Point
+from workers.engines.kernels.length import Length
+from workers.engines.kernels.pace import Pace
+from workers.engines.kernels.shared_step import SharedStep
+from workers.engines.kernels.steps import Steps
 from workers.engines.native.layout import (
     AveragingStruct,
+    CrowdStruct,
     EvaluationStruct,
     HmcStruct,
+    LengthStruct,
     NutsStruct,
+    PaceStruct,
+    SharedStepStruct,
     address,
 )
 from workers.engines.native.metric import NativeMetric
@@ -54,6 +63,7 @@ class Runtime:
     def __init__(self, library: ctypes.CDLL) -> None:
         self._evaluate = _function(library.credence_evaluate, 3)
         self._hmc = _function(library.credence_hmc, 4)
+        self._crowd = _function(library.credence_crowd, 4)
         self._nuts = _function(library.credence_nuts, 4)
         self._seed = library.credence_seed
         self._seed.argtypes = (ctypes.c_uint64, ctypes.c_uint64, ctypes.c_int64, ctypes.c_void_p)
@@ -126,6 +136,71 @@ class Runtime:
         chosen = _fitting(metric, density)
         _check(self._hmc(density.address, chosen, ctypes.addressof(io), threads))
         return Move(at, acceptance, divergent, energy, *(ends or (None, None)))
+
+    def crowd(
+        self,
+        density: DensityHandle,
+        metric: NativeMetric,
+        point: Point,
+        pace: Pace,
+        momenta: Tensor,
+        log_u: Tensor,
+        *,
+        first: int,
+        longest: int,
+        target: float | None = None,
+        threads: int = 1,
+    ) -> Steps:
+        """Return `K` transitions of every chain in step, and what the chains learnt from them.
+
+        Args:
+            density: of what is drawn.
+            metric: of all chains.
+            point: where the chains are.
+            pace: at which they move.
+            momenta: whitened, standard normal draws: `K x C x D`.
+            log_u: logs of uniform numbers that decide on acceptance: `K x C` in float64.
+            first: the number of the first transition in the run, from 0.
+            longest: leapfrogs of a transition at the most.
+            target: the common acceptance to reach; without it nothing is learnt.
+            threads: how many may work.
+        """
+        transitions, chains = log_u.shape
+        shape = (chains, transitions)
+        at = Point(*(tensor.clone() for tensor in point))
+        refusals = pace.refusals.clone()
+        learning = None if target is None else _paced(pace, refusals, target)
+        draws = torch.empty(*shape, density.dim, dtype=density.dtype)
+        gradients = None if target is None else torch.empty_like(draws)
+        log_density, acceptance, energy = torch.empty(3, *shape, dtype=_F64).unbind()
+        divergent = torch.empty(shape, dtype=torch.bool)
+        leapfrogs = torch.empty(transitions, dtype=_I64)
+        io = CrowdStruct(
+            chains,
+            transitions,
+            first,
+            longest,
+            *_addresses(density, at, chains),
+            address(momenta, density.dtype, (transitions, chains, density.dim)),
+            address(log_u, _F64, (transitions, chains)),
+            pace.step.average,
+            pace.length.average,
+            None if learning is None else ctypes.addressof(learning),
+            draws.data_ptr(),
+            None if gradients is None else gradients.data_ptr(),
+            log_density.data_ptr(),
+            acceptance.data_ptr(),
+            energy.data_ptr(),
+            divergent.data_ptr(),
+            leapfrogs.data_ptr(),
+        )
+        chosen = _fitting(metric, density)
+        _check(self._crowd(density.address, chosen, ctypes.addressof(io), threads))
+        pace = pace if learning is None else _pace(learning, refusals)
+        return Steps(
+            at, pace, draws, gradients,
+            log_density, acceptance, energy, divergent, leapfrogs,
+        )  # fmt: skip
 
     def nuts(
         self,
@@ -216,6 +291,22 @@ def _addresses(density: DensityHandle, point: Point, chains: int) -> tuple[int, 
         address(point.z, density.dtype, shape),
         address(point.log_density, _F64, (chains,)),
         address(point.gradient, density.dtype, shape),
+    )
+
+
+def _paced(pace: Pace, refusals: Tensor, target: float) -> PaceStruct:
+    """The pace as the runtime takes it, to be written to, `refusals` too."""
+    step = SharedStepStruct(*dataclasses.astuple(pace.step))
+    length = LengthStruct(*dataclasses.astuple(pace.length))
+    return PaceStruct(target, step, length, address(refusals, _F64, (len(refusals),)))
+
+
+def _pace(struct: PaceStruct, refusals: Tensor) -> Pace:
+    step, length = struct.step, struct.length
+    return Pace(
+        SharedStep(step.log_step, step.log_average, step.error, step.mu, step.count),
+        Length(length.log_length, length.log_average, length.square, length.count),
+        refusals,
     )
 
 

@@ -11,6 +11,8 @@ from models.native.handle import DensityHandle
 from models.toolchain import default_cache
 from workers.engines.kernels.initial import Point
 from workers.engines.kernels.metric import Metric
+from workers.engines.kernels.pace import Pace
+from workers.engines.kernels.steps import Steps
 from workers.engines.native.metric import NativeMetric, bind
 from workers.engines.native.outcomes import Averaging, Move, Moves
 from workers.engines.native.runtime import Runtime, load_runtime
@@ -57,6 +59,32 @@ def fly(
         log_u,
         threads=threads_for(handle, len(step_size)),
         proposals=proposals,
+    )
+
+
+def march(
+    handle: DensityHandle,
+    metric: Metric,
+    point: Point,
+    pace: Pace,
+    momenta: Tensor,
+    log_u: Tensor,
+    first: int,
+    longest: int,
+    target: float | None,
+) -> Steps:
+    """Return `K` transitions of every chain in step; see `kernels.march`."""
+    return runtime().crowd(
+        handle,
+        _bound(metric),
+        point,
+        pace,
+        momenta,
+        log_u,
+        first=first,
+        longest=longest,
+        target=target,
+        threads=threads_for(handle, len(point.z)),
     )
 
 

@@ -133,3 +133,12 @@ def test_the_slowest_direction() -> None:
     dense = fisher.learn("dense", window, Metric(sd))
     assert fisher.slowest(dense, window) < 1.1
     assert fisher.slowest(dense, Pool()) == 1.0
+
+
+def test_a_coordinate_that_never_moves_is_not_sluggish() -> None:
+    z = positions(count=40)
+    z[:, :, 2] = 0.1
+    still = fisher.sluggishness(Pool(tuple(z), tuple(z), len(z)))
+    moving = fisher.sluggishness(Pool(tuple(z[:, :, [0, 1, 3, 4, 5]]), tuple(z[:, :, 1:]), len(z)))
+    assert still == pytest.approx(moving)
+    assert still < 5.0

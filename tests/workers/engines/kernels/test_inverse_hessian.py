@@ -23,7 +23,7 @@ def test_the_estimate_along_a_path_on_a_normal_is_its_covariance() -> None:
         vectors = torch.linalg.eigh(density.covariance)[1]
         z.append(z[-1] + vectors[:, n])
     gradients = [-density.value_and_grad(row)[1] for row in z]
-    last = normals(torch.stack(z), torch.stack(gradients))
+    last = normals(torch.stack(z), torch.stack(gradients), 7)
     torch.testing.assert_close(last.mean[-1], density.loc)
     eye = torch.eye(6, dtype=torch.float64)[None].expand(7, 6, 6)
     root = (last.draw(eye)[0] - last.mean[:, None])[-1]
@@ -32,10 +32,21 @@ def test_the_estimate_along_a_path_on_a_normal_is_its_covariance() -> None:
 
 def test_the_density_of_a_draw() -> None:
     z = torch.randn(9, 2, 4, generator=source(), dtype=torch.float64)
-    along = normals(z, 2.0 * z)
+    along = normals(z, 2.0 * z, 9)
     x, log_q = along.draw(torch.randn(18, 5, 4, generator=source(), dtype=torch.float64))
     eye = torch.eye(4, dtype=torch.float64).expand(18, 4, 4)
     root = along.draw(eye)[0] - along.mean[:, None]
     for n in (0, 7, 17):
         exact = torch.distributions.MultivariateNormal(along.mean[n], root[n].T @ root[n])
         torch.testing.assert_close(log_q[n], exact.log_prob(x[n]))
+
+
+def test_the_last_iterates_alone_and_from_arrays() -> None:
+    z = torch.randn(12, 2, 4, generator=source(), dtype=torch.float64)
+    every, last = normals(z, 2.0 * z, 12), normals(z.numpy(), 2.0 * z.numpy(), 3)
+    assert len(last.mean) == 6
+    torch.testing.assert_close(last.mean, every.mean[-6:])
+    u = torch.randn(6, 5, 4, generator=source(), dtype=torch.float64)
+    whole = normals(z, 2.0 * z, 3).draw(u)
+    torch.testing.assert_close(last.draw(u), whole)
+    assert len(normals(z[:1], z[:1], 3).mean) == 2

@@ -1,5 +1,6 @@
 """L-BFGS on problems with known minima."""
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -61,3 +62,41 @@ def test_a_start_outside_the_support_is_stuck() -> None:
     state = descend(Objective(model, Target.LIKELIHOOD), torch.tensor([[-1.0], [3.0]]).double(), 20)
     assert state.stuck.tolist()[0] is True
     torch.testing.assert_close(state.z[1], torch.ones(1, dtype=torch.float64))
+
+
+def test_the_product_is_that_of_the_two_loops() -> None:
+    model = FunctionDensity(rosenbrock, {"x": ((3,), "real")})
+    start = model.initial(torch.Generator().manual_seed(0), 4)
+    state = descend(Objective(model, Target.LIKELIHOOD), start, 12)
+    q, alphas = state.gradient, []
+    pairs = list(zip(state.steps, state.changes, strict=True))[-12:]
+    for s, y in reversed(pairs):
+        alphas.append((s * q).sum(1) / (s * y).sum(1))
+        q = q - alphas[-1][:, None] * y
+    s, y = pairs[-1]
+    q = ((s * y).sum(1) / (y * y).sum(1))[:, None] * q
+    for (s, y), alpha in zip(pairs, reversed(alphas), strict=True):
+        q = q + (alpha - (y * q).sum(1) / (s * y).sum(1))[:, None] * s
+    filled = (state.inverse.diagonal(0, 1, 2) > 0).sum(1) == 12
+    assert bool(filled.any())
+    product = inverse_hessian_product(state, state.gradient)
+    torch.testing.assert_close(product[filled], q[filled], rtol=1e-6, atol=1e-12)
+
+
+def test_arrays_take_the_same_path_as_tensors() -> None:
+    model = FunctionDensity(rosenbrock, {"x": ((3,), "real")})
+    objective = Objective(model, Target.LIKELIHOOD)
+    start = model.initial(torch.Generator().manual_seed(0), 3)
+
+    def of_arrays(z):
+        value, gradient = objective(torch.from_numpy(z))
+        return value.numpy(), gradient.numpy()
+
+    state = start_lbfgs(of_arrays, start.numpy(), 3)
+    for _ in range(8):
+        state = step_lbfgs(of_arrays, state, np.ones(3, bool))
+    expected = start_lbfgs(objective, start, 3)
+    for _ in range(8):
+        expected = step_lbfgs(objective, expected, torch.ones(3, dtype=torch.bool))
+    assert isinstance(state.z, np.ndarray)
+    torch.testing.assert_close(torch.from_numpy(state.z), expected.z, rtol=1e-8, atol=1e-10)

@@ -43,3 +43,13 @@ def test_an_ascent_direction_moves_nothing() -> None:
     found = line_search(objective, z, value, gradient, gradient, value * 0 + 1, value > 0)
     assert not found.moved.any()
     assert found.z == z
+
+
+def test_a_function_that_falls_for_ever_is_followed_to_minus_infinity() -> None:
+    def plunge(z: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        return torch.where(z[:, 0] > 10.0, -torch.inf, -z[:, 0]), -torch.ones_like(z)
+
+    z = torch.zeros(1, 1, dtype=torch.float64)
+    value, gradient = plunge(z)
+    found = line_search(plunge, z, value, gradient, -gradient, value + 1.0, value <= 0)
+    assert found.value.tolist() == [-torch.inf]

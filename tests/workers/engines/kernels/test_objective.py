@@ -37,3 +37,26 @@ def test_a_hessian_that_automatic_derivatives_lose_comes_from_differences() -> N
     exact = torch.tensor([[2.0]], dtype=torch.float64)
     moved = objective._differences(torch.tensor([0.7], dtype=torch.float64))
     torch.testing.assert_close(moved, exact, rtol=1e-8, atol=1e-8)
+
+
+class Recorded(GaussianDensity):
+    """Remembers of how many rows it was asked."""
+
+    def value_and_grad(self, z, target=Target.POSTERIOR):
+        self.asked = [*getattr(self, "asked", []), len(z)]
+        return super().value_and_grad(z, target)
+
+
+class Native(Recorded):
+    """A density as if on the compiled tier."""
+
+    handle = object()
+
+
+def test_what_is_recorded_is_asked_for_one_number_of_rows_and_native_code_for_any() -> None:
+    z = torch.randn(10, 2, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    recorded, native = (kind(torch.zeros(2), torch.eye(2)) for kind in (Recorded, Native))
+    found = [Objective(density, Target.POSTERIOR, 8)(z) for density in (recorded, native)]
+    assert recorded.asked == [8, 8]
+    assert native.asked == [10]
+    torch.testing.assert_close(*found)

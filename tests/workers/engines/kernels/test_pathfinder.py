@@ -57,3 +57,10 @@ def test_a_density_without_maximum_ends_within_its_budget() -> None:
     found = find(density)
     assert bool(found.point.z.isfinite().all())
     assert len(asked) < 2 * pathfinder.MOST_EVALUATIONS + 40
+
+
+def test_arrays_and_tensors_give_the_same_starts(monkeypatch) -> None:
+    small = find(gaussian())
+    monkeypatch.setattr(pathfinder, "SMALL", 0)
+    large = find(gaussian())
+    torch.testing.assert_close(large.point, small.point, rtol=1e-6, atol=1e-6)

@@ -3,7 +3,6 @@
 import torch
 
 from workers.engines.kernels import pool
-from workers.engines.kernels.initial import Point
 from workers.engines.kernels.pool import MOST_ROWS, Pool
 
 
@@ -11,7 +10,7 @@ def filled(count: int, chains: int = 2) -> Pool:
     kept = Pool()
     for n in range(count):
         z = torch.full((chains, 1), float(n))
-        kept = pool.add(kept, Point(z, z[:, 0].double(), -z))
+        kept = pool.add(kept, z, -z)
     return kept
 
 
