@@ -21,7 +21,7 @@ from models.precision import PrecisionName, precision
 from models.program import AbstractProgram
 from models.programs import build_program
 from models.random_effects import random_effects
-from models.trace import AbstractSupply, Reader, Unknown, fenced
+from models.trace import AbstractCoordinates, Reader, Unknown, fenced
 from models.traced import TracedDensity
 
 Data = Mapping[str, np.ndarray[Any, Any]]
@@ -86,7 +86,7 @@ def check_model(
     return described(compile_model(definition, data, limits=limits), definition, data, owner)
 
 
-class _Leaves(AbstractSupply):
+class _Leaves(AbstractCoordinates):
     """The origin, as leaves of an autograd graph: what does not require a gradient is constant."""
 
     def __init__(self, context: Context) -> None:

@@ -123,6 +123,13 @@ class AbstractLogDensity(ABC):
         """Return the Hessian with respect to `z`, `C x D x D` in `dtype`."""
 
     @abstractmethod
+    def scores(self, z: Tensor) -> Tensor:
+        """Return the gradient of every observation's log likelihood, `C x B x D` in `dtype`.
+
+        Their sum is that of the likelihood where there are no log factors.
+        """
+
+    @abstractmethod
     def terms(self, z: Tensor) -> Terms:
         """Return the log density in its parts."""
 

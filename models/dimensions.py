@@ -13,13 +13,13 @@ import torch
 from torch import Tensor
 
 from models.context import Context
-from models.trace import AbstractSupply, Reading, Unknown
+from models.trace import AbstractCoordinates, Reading, Unknown
 
 #: A plate's name by dimension from the left; None where no plate runs.
 Dims = tuple[str | None, ...]
 
 
-class Generic(AbstractSupply):
+class Generic(AbstractCoordinates):
     """A point at which no derivative vanishes by chance, as leaves of an autograd graph."""
 
     def __init__(self, context: Context) -> None:

@@ -17,10 +17,11 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import pyro
 import torch
+from pyro.distributions import constraints
 from pyro.distributions.torch_distribution import TorchDistributionMixin
 from pyro.poutine.messenger import Messenger
 from torch import Tensor
@@ -31,6 +32,7 @@ from models.errors import DefinitionError
 from models.supports import transform_to, unconstrained_shape
 
 _PYRO_IS_PROCESS_WIDE = threading.RLock()
+_SYMMETRIC = (type(constraints.positive_definite), type(constraints.corr_matrix))
 
 
 @contextmanager
@@ -60,15 +62,56 @@ class Unknown:
         return torch.Size(unconstrained_shape(self.constraint, tuple(self.shape)))
 
 
+class Answer(NamedTuple):
+    """What a program is answered where it asks for an unknown."""
+
+    #: The unconstrained value; where there is none, the constrained one.
+    z: Tensor
+    value: Tensor
+    #: log |det J| of the map from the one to the other, a scalar in float64.
+    log_det: Tensor
+
+
 class AbstractSupply(ABC):
     """Where the values of the unknowns come from."""
+
+    @abstractmethod
+    def answer(self, unknown: Unknown) -> Answer:
+        """Return the unknown's value."""
+
+
+class AbstractCoordinates(AbstractSupply):
+    """Supplies unconstrained values, which are mapped to the support."""
 
     @abstractmethod
     def unconstrained(self, unknown: Unknown) -> Tensor:
         """Return the unknown's unconstrained value in its unconstrained shape."""
 
+    def answer(self, unknown: Unknown) -> Answer:
+        """Return the value that the unconstrained one stands for."""
+        z = self.unconstrained(unknown)
+        transform = transform_to(unknown.constraint)
+        value = transform(z)
+        log_det = transform.log_abs_det_jacobian(z, value)
+        return Answer(z, value, log_det.sum(dtype=torch.float64))
 
-class Pieces(AbstractSupply):
+
+class Entries(AbstractSupply):
+    """Constrained values as they are, `E` entries in one vector, inside the support or not."""
+
+    def __init__(self, entries: Tensor, sizes: Sequence[int]) -> None:
+        self._pieces = iter(torch.split(entries, list(sizes)))
+
+    def answer(self, unknown: Unknown) -> Answer:
+        """Return the next piece."""
+        value = next(self._pieces).reshape(unknown.shape)
+        if isinstance(unknown.constraint, _SYMMETRIC):
+            # Densities read one triangle or the other: mirrored entries are one number.
+            value = (value + value.mT) / 2
+        return Answer(value, value, value.new_zeros((), dtype=torch.float64))
+
+
+class Pieces(AbstractCoordinates):
     """An unconstrained vector `z`: `D`, cut into one piece per unknown."""
 
     def __init__(self, z: Tensor, sizes: Sequence[int]) -> None:
@@ -79,7 +122,7 @@ class Pieces(AbstractSupply):
         return next(self._pieces).reshape(unknown.unconstrained)
 
 
-class Origin(AbstractSupply):
+class Origin(AbstractCoordinates):
     """Zero for every unknown: for runs that ask only for shapes."""
 
     def __init__(self, dtype: torch.dtype, device: torch.device) -> None:
@@ -90,7 +133,7 @@ class Origin(AbstractSupply):
         return torch.zeros(unknown.unconstrained, dtype=self._dtype, device=self._device)
 
 
-class Given(AbstractSupply):
+class Given(AbstractCoordinates):
     """Constrained values by name."""
 
     def __init__(self, values: Mapping[str, Tensor]) -> None:
@@ -102,7 +145,7 @@ class Given(AbstractSupply):
         return transform_to(unknown.constraint).inv(value.reshape(unknown.shape))
 
 
-class Prior(AbstractSupply):
+class Prior(AbstractCoordinates):
     """Draws from the priors; uniform(-2, 2) unconstrained where there is nothing to draw from.
 
     The draws use torch's default generator: the caller forks and seeds it (`TracedDensity`).
@@ -243,14 +286,11 @@ class Reader(Messenger):  # type: ignore[misc]
         return self._answer(unknown)
 
     def _answer(self, unknown: Unknown) -> Tensor:
-        z = self._supply.unconstrained(unknown)
-        transform = transform_to(unknown.constraint)
-        value = transform(z)
-        log_det = transform.log_abs_det_jacobian(z, value)
+        z, value, log_det = self._supply.answer(unknown)
         self.reading.unknowns.append(unknown)
         self.reading.unconstrained[unknown.name] = z
         self.reading.values[unknown.name] = value
-        self.reading.log_dets[unknown.name] = log_det.sum(dtype=torch.float64)
+        self.reading.log_dets[unknown.name] = log_det
         return value
 
     def _discrete(self, msg: Any) -> Tensor:

@@ -15,10 +15,12 @@ import torch
 from torch import Tensor
 from torch.fx import GraphModule
 
+from models.at_entries import AtEntries
 from models.cache import Cache
 from models.compiled import BatchFunction, PointFunction, bind, record, record_rows
 from models.context import Context
 from models.density import AbstractLogDensity, Note, Target, Terms
+from models.derivatives.jacobian import jacobian
 from models.dimensions import Dims, Generic, dimensions
 from models.enumeration import Factor
 from models.evaluation import Evaluation, evaluate, total
@@ -27,7 +29,7 @@ from models.native.handle import DensityHandle
 from models.native.program import NativeDensity, NativeProgram
 from models.native.values import UnsupportedError
 from models.program import AbstractProgram
-from models.trace import AbstractSupply, Given, Pieces, Prior, Reader, Reading, fenced
+from models.trace import AbstractSupply, Entries, Given, Pieces, Prior, Reader, Reading, fenced
 
 #: Rows that are constrained together on the interpreted tier.
 ROWS = 256
@@ -100,6 +102,17 @@ class TracedDensity(AbstractLogDensity):
         with fenced():
             rows = [torch.func.jacrev(gradient)(row) for row in z]
         return torch.stack(rows).detach()
+
+    def scores(self, z: Tensor) -> Tensor:
+        """Return the gradient of every observation's log likelihood, `C x B x D` in `dtype`."""
+
+        def rows(point: Tensor) -> Tensor:
+            parts = evaluate(self._read(self._pieces(point), self._arguments))
+            found = [row.reshape(-1) for row in self._likelihood_rows(parts)]
+            return torch.cat(found) if found else point.new_zeros(0, dtype=torch.float64)
+
+        with fenced():
+            return torch.stack([jacobian(rows, point).to(self.dtype) for point in z])
 
     def force(self, z: Tensor) -> Tensor:
         """Return the gradient that moves a chain, `C x D` in `dtype`."""
@@ -212,6 +225,23 @@ class TracedDensity(AbstractLogDensity):
         flat = torch.cat([row.reshape(count, -1) for row in rows], dim=1)
         found = self._replay("pointwise", self._point_rows, flat)
         return dict(zip(self._term_names()[1], found, strict=True))
+
+    def at_entries(self, entries: Tensor) -> AtEntries:
+        """Return what the model says of constrained values, `E` in the parameters' order.
+
+        A function of the entries as they are: nothing keeps them inside the support, and there is
+        no Jacobian. It can be differentiated and batched by torch's function transforms.
+        """
+        sizes = [math.prod(p.shape) for p in self.parameters]
+        reading = self._read(Entries(entries, sizes), self._arguments)
+        parts = evaluate(reading)
+        observed = [name for name in parts.likelihoods if name not in reading.log_factors]
+        return AtEntries(
+            parts.log_prior,
+            parts.log_likelihood,
+            {name: self._rows(parts.likelihoods[name]).to(torch.float64) for name in observed},
+            {d.name: reading.deterministics[d.name].to(self.dtype) for d in self.deterministics},
+        )
 
     def dimensions(self) -> dict[str, Dims]:
         """Return the plate of each dimension of parameters, deterministics and observed sites."""

@@ -126,6 +126,8 @@ class MleResult(Strict):
     #: Log prior at the optimum; only `map`.
     log_prior: float | None = None
     aic: float | None = None
+    #: AIC for few observations; None where there are no more than unknowns, and one.
+    aicc: float | None = None
     bic: float | None = None
     iterations: int
     gradient_norm: float | None
@@ -144,6 +146,31 @@ class ElboResult(Strict):
     pareto_k: float | None = None
 
 
+class Evidence(Strict):
+    """The log of the posterior's normalising constant; None where there is no number."""
+
+    #: By importance weights of the draws, with its Monte Carlo error.
+    importance: float | None
+    standard_error: float | None
+    #: By the second-order Taylor polynomial at the mode; only `laplace`.
+    laplace: float | None = None
+
+
+class ApproximationResult(Strict):
+    """A normal approximation of the posterior on the unconstrained scale."""
+
+    log_evidence: Evidence
+    pareto_k: float | None
+    #: By path, best first: the log density that it reached (`laplace`), its ELBO (`pathfinder`).
+    paths: list[float | None]
+    #: Constrained values at the mode, by parameter; only `laplace`.
+    mode: dict[str, Values] | None = None
+    #: What each unconstrained coordinate is one of, and their covariance; only `laplace`, and of
+    #: few coordinates.
+    coordinates: list[str] | None = None
+    covariance: list[list[float]] | None = None
+
+
 class Findings(Strict):
     """What an engine found: everything of a result but its circumstances."""
 
@@ -153,6 +180,7 @@ class Findings(Strict):
     diagnostics: Diagnostics | None = None
     mle: MleResult | None = None
     elbo: ElboResult | None = None
+    approximation: ApproximationResult | None = None
 
 
 class Timing(Strict):

@@ -11,6 +11,7 @@ from services.cli.demo import demo
 from services.cli.documents import emit
 from services.cli.exits import REFUSED, usage_problem
 from services.cli.fit import fit
+from services.cli.gradcheck import gradcheck
 from services.cli.jobs import cancel, draws, jobs, result
 from services.cli.pictures import plot
 from services.cli.serve import serve
@@ -25,7 +26,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for command in (serve, fit, jobs, result, draws, plot, cancel, demo):
+for command in (serve, fit, jobs, result, draws, plot, cancel, gradcheck, demo):
     app.command()(command)
 app.add_typer(datasets)
 

@@ -66,7 +66,7 @@ def fit(
     with explained(as_json):
         requests = engine_options(kinds or ["nuts"], assignments or [])
         given = data_of(data, dataset, columns or [])
-        with _service(server) as url, Client(url) as client:
+        with service(server) as url, Client(url) as client:
             jobs = submitted(client, model, given, requests, seed=seed, precision=precision)
             fits = collected(client, jobs)
     if as_json:
@@ -132,7 +132,8 @@ def data_of(
 
 
 @contextlib.contextmanager
-def _service(server: str | None) -> Iterator[str]:
+def service(server: str | None) -> Iterator[str]:
+    """Yield the address of a service: the one named, or one that lives as long."""
     if server is not None:
         yield server
         return

@@ -20,6 +20,7 @@ _SUMMARY = ("mean", "sd", "median", "mcse_mean", "ess_bulk", "ess_tail", "r_hat"
 _SHORT_SUMMARY = ("mean", "sd", "ess_bulk", "ess_tail", "r_hat")
 #: Columns of a terminal that the whole summary needs.
 _WIDE = 96
+_EVIDENCE = ("laplace", "importance", "standard_error")
 _FORMATS: dict[str, Callable[[float], str]] = {
     "ess_bulk": "{:.0f}".format,
     "ess_tail": "{:.0f}".format,
@@ -43,6 +44,10 @@ def print_result(console: Console, result: Mapping[str, Any]) -> None:
         console.print(_line(diagnostics, ("divergences",)))
     if result.get("elbo"):
         console.print(_line(result["elbo"], ("final", "standard_error", "pareto_k"), "ELBO "))
+    if result.get("approximation"):
+        approximation = result["approximation"]
+        console.print(_line(approximation["log_evidence"], _EVIDENCE, "log evidence "))
+        console.print(_line(approximation, ("pareto_k",)))
     seconds = result.get("timing", {}).get("total")
     took = f", {seconds:.2f} s" if seconds is not None else ""
     console.print(f"{result['engine']['kind']}, seed {result.get('seed')}{took}", style="dim")
@@ -179,16 +184,35 @@ def number(field: str, value: float | None) -> str:
     return f"{value:.3f}" if 0.01 <= abs(value) < 1e5 or value == 0 else f"{value:.3g}"
 
 
+def numbers_table(
+    fields: Sequence[str], rows: Sequence[Row], form: Callable[[float], str]
+) -> Table:
+    """Return a table whose numbers are all shown in one form."""
+    cells = [(name, ["-" if v is None else form(v) for v in values]) for name, values in rows]
+    return _of_cells(fields, cells)
+
+
 def _table(fields: Sequence[str], rows: Sequence[Row]) -> Table:
+    cells = [
+        (name, [number(field, value) for field, value in zip(fields, values, strict=True)])
+        for name, values in rows[:LONGEST]
+    ]
+    return _of_cells(fields, cells, len(rows))
+
+
+def _of_cells(
+    fields: Sequence[str], rows: Sequence[tuple[str, list[str]]], count: int | None = None
+) -> Table:
+    """Return a table of the first rows; `count` says how many there are, if not these."""
     table = Table(box=HORIZONTALS, collapse_padding=True, pad_edge=False)
     table.add_column("", overflow="fold")
     for field in fields:
         table.add_column(field, justify="right", no_wrap=True)
-    for name, values in rows[:LONGEST]:
-        cells = [number(field, value) for field, value in zip(fields, values, strict=True)]
+    for name, cells in rows[:LONGEST]:
         table.add_row(Text(name), *cells)
-    if len(rows) > LONGEST:
-        table.caption = f"and {len(rows) - LONGEST} more; --json shows all"
+    left = (len(rows) if count is None else count) - LONGEST
+    if left > 0:
+        table.caption = f"and {left} more; --json shows all"
     return table
 
 

@@ -6,6 +6,7 @@ from typing import Self
 import services.client.calls.datasets as dataset_calls
 import services.client.calls.draws as draw_calls
 import services.client.calls.events as event_calls
+import services.client.calls.expectations as expectation_calls
 import services.client.calls.fits as fit_calls
 import services.client.calls.frames as frame_calls
 import services.client.calls.jobs as job_calls
@@ -77,6 +78,7 @@ class AsyncClient:
     draws_as = awaiting(draw_calls.draws_as)
     to_arviz = awaiting(frame_calls.to_arviz)
     to_pandas = awaiting(frame_calls.to_pandas)
+    expectation = awaiting(expectation_calls.expectation)
     plot = awaiting(plot_calls.plot)
     cancel = awaiting(job_calls.cancel)
     delete = awaiting(job_calls.delete)
@@ -84,6 +86,7 @@ class AsyncClient:
     models = awaiting(model_calls.models)
     model = awaiting(model_calls.model)
     log_density = awaiting(model_calls.log_density)
+    derivatives = awaiting(model_calls.derivatives)
     create_dataset = awaiting(dataset_calls.create_dataset)
     datasets = following(dataset_calls.datasets)
     dataset = awaiting(dataset_calls.dataset)

@@ -6,6 +6,7 @@ from typing import Self
 import services.client.calls.datasets as dataset_calls
 import services.client.calls.draws as draw_calls
 import services.client.calls.events as event_calls
+import services.client.calls.expectations as expectation_calls
 import services.client.calls.fits as fit_calls
 import services.client.calls.frames as frame_calls
 import services.client.calls.jobs as job_calls
@@ -76,6 +77,7 @@ class Client:
     draws_as = returning(draw_calls.draws_as)
     to_arviz = returning(frame_calls.to_arviz)
     to_pandas = returning(frame_calls.to_pandas)
+    expectation = returning(expectation_calls.expectation)
     plot = returning(plot_calls.plot)
     cancel = returning(job_calls.cancel)
     delete = returning(job_calls.delete)
@@ -83,6 +85,7 @@ class Client:
     models = returning(model_calls.models)
     model = returning(model_calls.model)
     log_density = returning(model_calls.log_density)
+    derivatives = returning(model_calls.derivatives)
     create_dataset = returning(dataset_calls.create_dataset)
     datasets = yielding(dataset_calls.datasets)
     dataset = returning(dataset_calls.dataset)

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from models.compile import compile_model
-from models.density import AbstractLogDensity, Target
+from models.density import AbstractLogDensity, Parameter, Target
 from models.errors import DataError
 
 
@@ -34,7 +34,7 @@ def log_density(
     """
     density = compile_model(definition, data)
     if "at" in where:
-        z = _point(density, where["at"])
+        z = density.unconstrain(point(density, where["at"]))
         target = Target.JOINT
     else:
         z = _coordinates(density, where["unconstrained"])
@@ -42,12 +42,12 @@ def log_density(
     value, gradient = density.value_and_grad(z, target)
     terms = density.terms(z)
     return {
-        "log_density": _number(value[0]),
-        "log_prior": _number(terms.log_prior[0]),
-        "log_likelihood": _number(terms.log_likelihood[0]),
+        "log_density": number(value[0]),
+        "log_prior": number(terms.log_prior[0]),
+        "log_likelihood": number(terms.log_likelihood[0]),
         "gradient": _by_name(density, z, gradient[0])
         if "at" in where
-        else [_number(g) for g in gradient[0]],
+        else [number(g) for g in gradient[0]],
     }
 
 
@@ -66,39 +66,61 @@ def _coordinates(density: AbstractLogDensity, raw: Any) -> Tensor:
     return z[None]
 
 
-def _point(density: AbstractLogDensity, raw: Mapping[str, Any]) -> Tensor:
-    """Return the unconstrained coordinates, `1 x D`, of named values."""
-    known = {parameter.name: parameter for parameter in density.parameters}
+def point(
+    density: AbstractLogDensity, raw: Mapping[str, Any], path: str = "at"
+) -> dict[str, Tensor]:
+    """Return named constrained values, each `1 x shape`, inside their supports.
+
+    Args:
+        density: whose parameters they are.
+        raw: as posted.
+        path: where they stand.
+
+    Raises:
+        DataError: a parameter is missing or unknown, or its value is none of its support.
+    """
+    check_parameters(density, raw, path)
+    values = {}
+    for parameter in density.parameters:
+        where = f"{path}.{parameter.name}"
+        if parameter.name not in raw:
+            raise DataError(where, "is required; every parameter needs a value")
+        values[parameter.name] = numbers(density, parameter, raw[parameter.name], where)[None]
+    _check_support(density, values, path)
+    return values
+
+
+def check_parameters(density: AbstractLogDensity, raw: Mapping[str, Any], path: str) -> None:
+    """Refuse names that are no parameter's."""
+    known = [parameter.name for parameter in density.parameters]
     for name in raw:
         if name not in known:
-            raise DataError(f"at.{name}", f"unknown parameter; write one of {', '.join(known)}")
-    values = {}
-    for name, parameter in known.items():
-        path = f"at.{name}"
-        if name not in raw:
-            raise DataError(path, "is required; every parameter needs a value")
-        try:
-            value = torch.tensor(raw[name], dtype=density.dtype)
-        except (ValueError, TypeError, RuntimeError):
-            raise DataError(path, f"write numbers in the shape {parameter.shape}") from None
-        if value.shape != parameter.shape:
-            raise DataError(
-                path, f"write numbers in the shape {parameter.shape}, not {tuple(value.shape)}"
-            )
-        values[name] = value[None]
-    z = density.unconstrain(values)
-    _check_support(density, values, z)
-    return z
+            message = f"unknown parameter; write one of {', '.join(known)}"
+            raise DataError(f"{path}.{name}", message)
 
 
-def _check_support(density: AbstractLogDensity, values: Mapping[str, Tensor], z: Tensor) -> None:
+def numbers(density: AbstractLogDensity, parameter: Parameter, raw: Any, path: str) -> Tensor:
+    """Return numbers in a parameter's shape."""
+    try:
+        value = torch.tensor(raw, dtype=density.dtype)
+    except (ValueError, TypeError, RuntimeError, OverflowError):
+        raise DataError(path, f"write numbers in the shape {parameter.shape}") from None
+    if value.shape != parameter.shape:
+        raise DataError(
+            path, f"write numbers in the shape {parameter.shape}, not {tuple(value.shape)}"
+        )
+    return value
+
+
+def _check_support(density: AbstractLogDensity, values: Mapping[str, Tensor], path: str) -> None:
     """Refuse values that the way to `z` and back does not reproduce: they are no such values."""
-    back = density.constrain(z)
+    back = density.constrain(density.unconstrain(values))
     for parameter in density.parameters:
         wanted, got = values[parameter.name], back[parameter.name]
         if not torch.allclose(wanted, got, rtol=1e-6, atol=1e-8):
             raise DataError(
-                f"at.{parameter.name}", f"write a value inside its support, {parameter.support}"
+                f"{path}.{parameter.name}",
+                f"write a value inside its support, {parameter.support}",
             )
 
 
@@ -113,17 +135,19 @@ def _by_name(density: AbstractLogDensity, z: Tensor, gradient: Tensor) -> dict[s
         flat = torch.linalg.lstsq(whole.T, gradient[:, None], driver="gelsd").solution[:, 0]
     parts = torch.split(flat, [block.shape[0] for block in blocks])
     return {
-        parameter.name: _nested(part.reshape(parameter.shape))
+        parameter.name: nested(part.reshape(parameter.shape))
         for parameter, part in zip(density.parameters, parts, strict=True)
     }
 
 
-def _nested(values: Tensor) -> Any:
+def nested(values: Tensor) -> Any:
+    """Return numbers as nested lists; null where one does not exist."""
     if values.ndim == 0:
-        return _number(values)
-    return [_nested(value) for value in values]
+        return number(values)
+    return [nested(value) for value in values]
 
 
-def _number(value: Tensor) -> float | None:
-    number = float(value)
-    return number if math.isfinite(number) else None
+def number(value: Tensor | float) -> float | None:
+    """Return a number; null where it does not exist."""
+    found = float(value)
+    return found if math.isfinite(found) else None

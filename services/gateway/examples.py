@@ -53,6 +53,8 @@ _POINTS: dict[str, Any] = {"x": [1, 2, 3, 4, 5], "y": [2.1, 3.9, 6.2, 7.8, 10.1]
 _OPTIONS: dict[str, dict[str, Any]] = {
     "mle": {"optimizer": "lbfgs", "restarts": 4},
     "map": {"optimizer": "lbfgs"},
+    "laplace": {"draws": 2000},
+    "pathfinder": {"paths": 8, "draws": 2000},
     "vi": {"guide": "full_rank", "steps": 5000},
     "hmc": {"chains": 4, "warmup": 500, "draws": 500},
     "nuts": {"chains": 4, "warmup": 500, "draws": 500, "target_accept": 0.9},

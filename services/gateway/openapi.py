@@ -8,14 +8,14 @@ from pydantic import TypeAdapter
 from pydantic.json_schema import models_json_schema
 
 from services.errors import Problem
-from services.gateway.bodies import ModelBody, PointBody
+from services.gateway.bodies import DerivativesBody, ExpectationBody, ModelBody, PointBody
 from services.gateway.examples import DATA, DATASET_CSV, DATASET_JSON, EIGHT_SCHOOLS, jobs
 from services.gateway.ingest.ingestor import FORMATS
 from services.gateway.problems import MEDIA_TYPE
 from workers.engines import ENGINES
 from workers.request import JobRequest
 
-_BODIES = (JobRequest, ModelBody, PointBody)
+_BODIES = (JobRequest, ModelBody, PointBody, DerivativesBody, ExpectationBody)
 _REFERENCES = "#/components/schemas/{model}"
 
 _PROBLEMS = {
@@ -62,6 +62,30 @@ def point_body() -> dict[str, Any]:
     """Describe the body of a log density."""
     point = {"data": DATA, "at": {"mu": 4.0, "tau": 3.0, "eta": [0.0] * 8}}
     return body(PointBody, {"constrained": point})
+
+
+def derivatives_body() -> dict[str, Any]:
+    """Describe the body of derivatives."""
+    at = {"mu": 4.0, "tau": 3.0, "eta": [0.0] * 8}
+    return body(
+        DerivativesBody,
+        {
+            "gradient": {"data": DATA, "at": at},
+            "compare": {"data": DATA, "at": at, "mode": "compare", "order": 2},
+        },
+    )
+
+
+def expectation_body() -> dict[str, Any]:
+    """Describe the body of an expectation."""
+    difference = {
+        "of": "theta[0] - theta[1]",
+        "probabilities": ["theta[0] > theta[1]"],
+        "moments": 4,
+        "cdf_at": [0.0],
+        "quantiles": [0.05, 0.5, 0.95],
+    }
+    return body(ExpectationBody, {"difference": difference})
 
 
 def dataset_body() -> dict[str, Any]:

@@ -19,8 +19,6 @@ from workers.store.errors import DatasetNotFoundError
 
 #: Characters of an Idempotency-Key.
 KEY_LENGTH = 256
-#: Engines of the contract that have no module yet.
-PLANNED = ("laplace", "pathfinder")
 
 
 def submit(deps: Deps, owner: str, posted: Any, key: str | None) -> tuple[Job, bool]:
@@ -40,12 +38,12 @@ def submit(deps: Deps, owner: str, posted: Any, key: str | None) -> tuple[Job, b
         ModelNotFoundError: it names a model that is not there.
         IdempotencyConflictError: the key was used with another body.
     """
-    refuse_planned(posted)
     body = parse(JOB, posted)
     _refuse_unavailable(body)
     definition = _definition(deps, owner, body)
     data, dataset_key = bind(deps, owner, definition, body.data)
     description = deps.validator.check(definition, located(data, deps.artifacts))
+    body.engine.check(sum(p["size"] for p in description["parameters"]))
     _check_draws(body, description, deps.settings.max_draws_bytes)
     sent = canonical(posted.get("data", {}))
     digest = hashlib.sha256(canonical({**posted, "data": None}) + sent).hexdigest()
@@ -61,18 +59,6 @@ def submit(deps: Deps, owner: str, posted: Any, key: str | None) -> tuple[Job, b
         deps.bell.ring(WORK)
         deps.metrics.submitted.labels(body.engine.kind).inc()  # type: ignore[attr-defined]
     return job, created
-
-
-def refuse_planned(posted: Any) -> None:
-    """Say of engines that the contract has and this version does not that they are to come.
-
-    Raises:
-        UnavailableError: the engine is one of `PLANNED`.
-    """
-    engine = posted.get("engine") if isinstance(posted, dict) else None
-    kind = engine.get("kind") if isinstance(engine, dict) else None
-    if kind in PLANNED:
-        raise UnavailableError("engine.kind", f"{kind!r} is not available yet")
 
 
 def draws_bytes(engine: Any, description: Mapping[str, Any]) -> int:

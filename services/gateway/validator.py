@@ -9,7 +9,7 @@ import hashlib
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import structlog
@@ -104,6 +104,22 @@ class Validator:
         task = {"task": "log_density", "definition": definition, "data": data, "where": where}
         return self._ask({**task, "seconds": EVALUATION_SECONDS})
 
+    def derivatives(
+        self, definition: Any, data: Mapping[str, Any], asked: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        """Differentiate a part of a model's log density at one point.
+
+        Args:
+            definition: as above.
+            data: as above.
+            asked: as `services.gateway.derivatives.derivatives`.
+
+        Raises:
+            ModelError, BusyError: as above.
+        """
+        task = {"task": "derivatives", "definition": definition, "data": data, "asked": asked}
+        return self._ask({**task, "seconds": EVALUATION_SECONDS})
+
     def observations(self, definition: Any, data: Mapping[str, Any]) -> dict[str, Any]:
         """Name the dimensions of a model's sites and give what it has observed.
 
@@ -133,6 +149,25 @@ class Validator:
             ModelError, BusyError: as above.
         """
         task = {"task": "log_likelihood", "definition": definition, "data": data, "points": points}
+        return _result(self._run({**task, "seconds": EVALUATION_SECONDS}))
+
+    def expressions(
+        self, texts: Mapping[str, str], known: Sequence[str], draws: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        """Evaluate expressions at many draws.
+
+        Args:
+            texts: by where each stands in the request.
+            known: the names of all quantities.
+            draws: packed values, `K x shape`, of those that are read.
+
+        Returns:
+            Packed arrays by place, `K x ...`.
+
+        Raises:
+            ModelError, BusyError: as above.
+        """
+        task = {"task": "expressions", "texts": texts, "known": list(known), "draws": draws}
         return _result(self._run({**task, "seconds": EVALUATION_SECONDS}))
 
     def _ask(self, task: Mapping[str, Any]) -> dict[str, Any]:

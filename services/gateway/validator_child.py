@@ -18,7 +18,9 @@ from models.compile import check_model
 from models.definition import parse_definition
 from models.errors import DefinitionError, ModelError, TooLargeError
 from services.gateway import frames
+from services.gateway.derivatives import derivatives
 from services.gateway.evaluation import log_density
+from services.gateway.expressions import expressions
 from services.gateway.observations import log_likelihood, observations
 from workers.inputs import load_input
 
@@ -86,6 +88,12 @@ def evaluate(task: Mapping[str, Any]) -> dict[str, Any]:
     return log_density(definition, load_input(task["data"]), task["where"])
 
 
+def differentiate(task: Mapping[str, Any]) -> dict[str, Any]:
+    """Differentiate a part of a model's log density at one point."""
+    definition = parse_definition(task["definition"])
+    return derivatives(definition, load_input(task["data"]), task["asked"])
+
+
 def observe(task: Mapping[str, Any]) -> dict[str, Any]:
     """Name a model's dimensions and give what it has observed."""
     return observations(parse_definition(task["definition"]), load_input(task["data"]))
@@ -97,11 +105,18 @@ def likelihood(task: Mapping[str, Any]) -> dict[str, Any]:
     return log_likelihood(definition, load_input(task["data"]), task["points"])
 
 
+def average(task: Mapping[str, Any]) -> dict[str, Any]:
+    """Evaluate expressions at many draws."""
+    return expressions(task["texts"], task["known"], task["draws"])
+
+
 _TASKS: dict[str, Callable[[Mapping[str, Any]], dict[str, Any]]] = {
     "check": check,
     "log_density": evaluate,
+    "derivatives": differentiate,
     "observations": observe,
     "log_likelihood": likelihood,
+    "expressions": average,
 }
 
 

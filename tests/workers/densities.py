@@ -78,6 +78,9 @@ class GaussianDensity(AbstractLogDensity):
     def hessian(self, z: Tensor, target: Target = Target.POSTERIOR) -> Tensor:
         return -self.precision.expand(len(z), self.dim, self.dim)
 
+    def scores(self, z: Tensor) -> Tensor:
+        return self.value_and_grad(z)[1][:, None]
+
     def terms(self, z: Tensor) -> Terms:
         value = self.value(z)
         zero = torch.zeros_like(value)
@@ -182,6 +185,12 @@ class FunctionDensity(AbstractLogDensity):
         # Reverse over reverse: forward mode loads torch.jit.script, which warns (torch 2.13).
         second = torch.func.jacrev(torch.func.jacrev(one))
         return torch.func.vmap(second)(z).to(self.dtype)
+
+    def scores(self, z: Tensor) -> Tensor:
+        def one(z: Tensor) -> Tensor:
+            return self._pointwise(self._constrained(z[None]))[0]
+
+        return torch.func.vmap(torch.func.jacrev(one))(z).to(self.dtype)
 
     def terms(self, z: Tensor) -> Terms:
         x = self._constrained(z)

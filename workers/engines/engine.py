@@ -23,6 +23,13 @@ class EngineOptions(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
+    def check(self, dim: int) -> None:
+        """Refuse, before anything runs, a model of so many unconstrained coordinates.
+
+        Raises:
+            TooLargeError: it is too large for these options; the path is theirs.
+        """
+
 
 @dataclass(frozen=True)
 class Info:

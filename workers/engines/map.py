@@ -31,14 +31,16 @@ class MapOptions(AbstractAscentOptions):
 
 
 class Map(AbstractEngine[MapOptions, AscentState]):
-    """L-BFGS from several starts, then Newton's method at the best point."""
+    """An optimiser from several starts, then Newton's method at the best point."""
 
     kind: ClassVar[str] = "map"
 
     def init(self, density: AbstractLogDensity, generator: torch.Generator) -> AscentState:
+        self.options.check(density.dim)
         target = Target.JOINT
         point = find_initial(density, generator, self.options.restarts, target=target)
-        return start_ascent(Objective(density, target, self.options.restarts), point.z)
+        objective = Objective(density, target, self.options.restarts)
+        return start_ascent(objective, point.z, self.options.optimizer)
 
     def step(self, density: AbstractLogDensity, state: AscentState) -> tuple[AscentState, Info]:
         objective = Objective(density, Target.JOINT, self.options.restarts)

@@ -31,14 +31,16 @@ class MleOptions(AbstractAscentOptions):
 
 
 class Mle(AbstractEngine[MleOptions, AscentState]):
-    """L-BFGS from several starts, then Newton's method at the best point."""
+    """An optimiser from several starts, then Newton's method at the best point."""
 
     kind: ClassVar[str] = "mle"
 
     def init(self, density: AbstractLogDensity, generator: torch.Generator) -> AscentState:
+        self.options.check(density.dim)
         target = Target.LIKELIHOOD
         point = find_initial(density, generator, self.options.restarts, target=target)
-        return start_ascent(Objective(density, target, self.options.restarts), point.z)
+        objective = Objective(density, target, self.options.restarts)
+        return start_ascent(objective, point.z, self.options.optimizer)
 
     def step(self, density: AbstractLogDensity, state: AscentState) -> tuple[AscentState, Info]:
         objective = Objective(density, Target.LIKELIHOOD, self.options.restarts)

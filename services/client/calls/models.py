@@ -51,3 +51,26 @@ def log_density(
     path = f"/v1/models/{model_id}/log_density"
     answer = yield Request("POST", path, body=body, repeatable=True)
     return answer.json()
+
+
+def derivatives(
+    model_id: str,
+    data: Data | None = None,
+    *,
+    at: Mapping[str, Any] | None = None,
+    **asked: Any,
+) -> Call[dict[str, Any]]:
+    """Return derivatives of a model's log density with respect to constrained values.
+
+    Args:
+        model_id: a stored model.
+        data: its data.
+        at: constrained values by name; the origin of the unconstrained scale when absent.
+        **asked: `of`, `order`, `mode`, `direction`, `fields`, `to`, as the API has them.
+    """
+    body: dict[str, Any] = {"data": load(data), **asked}
+    body |= {"at": load(at)} if at is not None else {}
+    # It changes nothing.
+    path = f"/v1/models/{model_id}/derivatives"
+    answer = yield Request("POST", path, body=body, repeatable=True)
+    return answer.json()

@@ -4,11 +4,19 @@ from typing import Any
 
 from fastapi import APIRouter, Response
 
-from services.gateway.bodies import MODEL, POINT
+from services.errors import NotAvailableError
+from services.gateway.bodies import DERIVATIVES, MODEL, POINT
 from services.gateway.complaints import parse
 from services.gateway.datasets import bound
 from services.gateway.deps import Deps, JsonBody, Owner, Parts
-from services.gateway.openapi import BODY, NAMED, model_body, point_body, problems
+from services.gateway.openapi import (
+    BODY,
+    NAMED,
+    derivatives_body,
+    model_body,
+    point_body,
+    problems,
+)
 from services.gateway.resources import LogDensity, ModelPage, ModelResource
 from services.gateway.routes.paging import PageSize, PageToken
 
@@ -63,6 +71,25 @@ def post_log_density(model_id: str, body: JsonBody, deps: Parts, owner: Owner) -
     where = posted.model_dump(include={"at", "unconstrained"}, exclude_none=True)
     data = bound(deps, owner, definition, posted.data)
     return deps.validator.log_density(definition, data, where)
+
+
+@router.post(
+    "/{model_id}/derivatives",
+    openapi_extra=derivatives_body(),
+    responses=problems(*BODY, *NAMED, 503),
+)
+def post_derivatives(model_id: str, body: JsonBody, deps: Parts, owner: Owner) -> dict[str, Any]:
+    """Differentiate the log density, or a part of it, with respect to constrained values."""
+    definition = deps.store.get_model(owner, model_id).definition
+    posted = parse(DERIVATIVES, body)
+    if posted.mode == "symbolic":
+        raise NotAvailableError(
+            "Symbolic derivatives are not available yet; write the mode 'reverse', 'forward', "
+            "'numeric' or 'compare'."
+        )
+    data = bound(deps, owner, definition, posted.data)
+    asked = posted.model_dump(exclude={"data"})
+    return deps.validator.derivatives(definition, data, asked)
 
 
 def _described(deps: Deps, model_id: str, definition: dict[str, Any]) -> ModelResource:

@@ -8,14 +8,6 @@ from services.gateway.openapi import NAMED, problems
 router = APIRouter(tags=["not available yet"], responses=problems(*NAMED, 422))
 
 
-@router.post("/v1/models/{model_id}/derivatives")
-def post_derivatives(model_id: str) -> None:
-    """Derivatives of a log density."""
-    raise NotAvailableError(
-        "Derivatives are not available yet; POST /v1/models/{id}/log_density has the gradient."
-    )
-
-
 @router.post("/v1/compare")
 def post_comparison() -> None:
     """Compare models."""
@@ -26,9 +18,3 @@ def post_comparison() -> None:
 def post_prediction(job_id: str) -> None:
     """Predict from a job's draws."""
     raise NotAvailableError("Predictions are not available yet.")
-
-
-@router.post("/v1/jobs/{job_id}/expectation")
-def post_expectation(job_id: str) -> None:
-    """Expectations under a job's draws."""
-    raise NotAvailableError("Expectations are not available yet; compute them from the draws.")

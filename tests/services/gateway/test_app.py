@@ -32,10 +32,8 @@ def test_wrong_methods_are_problems(web: Web, method: str, path: str) -> None:
 @pytest.mark.parametrize(
     ("method", "path"),
     [
-        ("POST", f"{UNKNOWN}/derivatives"),
         ("POST", "/v1/compare"),
         ("POST", "/v1/jobs/x/predict"),
-        ("POST", "/v1/jobs/x/expectation"),
     ],
 )
 def test_parts_that_are_to_come_say_so(web: Web, method: str, path: str) -> None:

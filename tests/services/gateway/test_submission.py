@@ -244,7 +244,6 @@ DATA_CASES: dict[str, tuple[Any, str]] = {
 
 REST: dict[str, tuple[dict[str, Any], str]] = {
     "unknown engine": ({"engine": {"kind": "nutz"}}, "engine.kind"),
-    "planned engine": ({"engine": {"kind": "laplace"}}, "engine.kind"),
     "no kind": ({"engine": {}}, "engine.kind"),
     "engine is no object": ({"engine": "nuts"}, "engine"),
     "unknown option": ({"engine": {"kind": "nuts", "drawz": 5}}, "engine.drawz"),

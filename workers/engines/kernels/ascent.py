@@ -1,34 +1,49 @@
-"""Climbing to a maximum: L-BFGS from every start, then Newton's method at the highest point.
+"""Climbing to a maximum: an optimiser from every start, then Newton's method at the highest point.
 
-L-BFGS finds the way from far off and Newton's method, which does not mind badly scaled data,
-finds the top to the last digits where the Hessian is affordable.
+The optimiser, L-BFGS unless another is asked for, finds the way from far off and Newton's method,
+which does not mind badly scaled data, finds the top to the last digits where the Hessian is
+affordable.
 """
 
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 import torch
 from torch import Tensor
 
-from workers.engines.kernels.ascent_options import AbstractAscentOptions
-from workers.engines.kernels.lbfgs import LbfgsState, start_lbfgs, step_lbfgs
 from workers.engines.kernels.newton import NewtonState, start_newton, step_newton
 from workers.engines.kernels.objective import Objective
+from workers.engines.kernels.optimizer import Climbers
+from workers.engines.kernels.optimizers import OPTIMIZERS, OptimizerName
 from workers.engines.kernels.verdict import Verdict, at_edge, judge, judge_without_hessian, ran_away
 from workers.results import Outcome
 
 #: The most coordinates for which a Hessian is computed.
 HESSIAN_LIMIT = 1000
-#: Where Newton's method follows, L-BFGS need not gain less than this, in nats.
+#: Where Newton's method follows, the climb need not gain less than this, in nats.
 HANDOVER = 1e-6
-#: L-BFGS has converged after so many iterations in a row that gained nearly nothing.
+#: A row has arrived after so many iterations in a row that gained nearly nothing.
 QUIET = 3
+
+
+class Patience(Protocol):
+    """How long to climb."""
+
+    @property
+    def max_iterations(self) -> int:
+        """Iterations in all."""
+
+    @property
+    def tolerance(self) -> float:
+        """Nats that one more step must promise for the climb to go on."""
 
 
 @dataclass(frozen=True)
 class AscentState:
     """All `C` starts, and the highest one once they have come to rest."""
 
-    rows: LbfgsState
+    rows: Climbers
+    optimizer: OptimizerName
     #: `C`: iterations in a row that gained nearly nothing.
     quiet: Tensor
     #: `C`: iterations spent at the edge of a parameter's support.
@@ -51,17 +66,17 @@ class AscentState:
         return -float(value)
 
 
-def start_ascent(objective: Objective, z: Tensor) -> AscentState:
-    """Begin at `z`: `C x D`."""
-    rows = start_lbfgs(objective, z.to(torch.float64))
-    none = torch.zeros_like(rows.value)
-    return AscentState(rows, none, none, None, 0, None)
-
-
-def step_ascent(
-    objective: Objective, state: AscentState, options: AbstractAscentOptions
+def start_ascent(
+    objective: Objective, z: Tensor, optimizer: OptimizerName = "lbfgs"
 ) -> AscentState:
-    """Advance by one iteration: every row by L-BFGS, or the highest by Newton's method."""
+    """Begin at `z`: `C x D`."""
+    rows = OPTIMIZERS[optimizer].start(objective, z.to(torch.float64))
+    none = torch.zeros_like(rows.value)
+    return AscentState(rows, optimizer, none, none, None, 0, None)
+
+
+def step_ascent(objective: Objective, state: AscentState, options: Patience) -> AscentState:
+    """Advance by one iteration: every row by its optimiser, or the highest by Newton's."""
     advance = _climb if state.top is None else _polish
     stepped = advance(objective, state, options)
     if stepped.verdict is None and stepped.iterations >= options.max_iterations:
@@ -69,11 +84,11 @@ def step_ascent(
     return stepped
 
 
-def _climb(objective: Objective, state: AscentState, options: AbstractAscentOptions) -> AscentState:
+def _climb(objective: Objective, state: AscentState, options: Patience) -> AscentState:
     exact = objective.density.dim <= HESSIAN_LIMIT
     still = max(options.tolerance, HANDOVER) if exact else options.tolerance
     active = (state.quiet < QUIET) & ~state.rows.stuck
-    rows = step_lbfgs(objective, state.rows, active)
+    rows = OPTIMIZERS[state.optimizer].step(objective, state.rows, active)
     small = rows.gain <= still + objective.noise(rows.value) * 1e-2
     quiet = torch.where(active, torch.where(small, state.quiet + 1, 0 * state.quiet), state.quiet)
     edge = state.edge + at_edge(objective.density, rows.z)
@@ -88,9 +103,7 @@ def _climb(objective: Objective, state: AscentState, options: AbstractAscentOpti
     return replace(state, verdict=judge_without_hessian(objective, rows, state.best))
 
 
-def _polish(
-    objective: Objective, state: AscentState, options: AbstractAscentOptions
-) -> AscentState:
+def _polish(objective: Objective, state: AscentState, options: Patience) -> AscentState:
     assert state.top is not None
     top = step_newton(objective, state.top, options.tolerance)
     done = top.converged or top.stuck

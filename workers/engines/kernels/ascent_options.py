@@ -4,14 +4,22 @@ from typing import Literal
 
 from pydantic import Field, field_validator
 
+from models.errors import TooLargeError
 from workers.engines.engine import EngineOptions
+from workers.engines.kernels.optimizers import OPTIMIZERS, OptimizerName
+
+#: The most unknowns for an optimiser that takes a matrix of their square.
+SQUARE_LIMIT = 2000
 
 
 class AbstractAscentOptions(EngineOptions):
     """How to climb, and what to report at the top."""
 
-    optimizer: Literal["lbfgs", "newton", "natural_gradient", "adam", "gradient_descent"] = Field(
-        "lbfgs", description="`lbfgs`; the others are not available yet."
+    optimizer: OptimizerName = Field(
+        "lbfgs",
+        description="How every start climbs: `lbfgs`; `newton`, exact Hessians in a trust region; "
+        "`natural_gradient`, in the metric of the scores' Fisher information; `adam`; "
+        "`gradient_descent`, with line search.",
     )
     restarts: int = Field(
         4, ge=1, le=1000, description="Starting points; all of them climb, the highest is reported."
@@ -25,22 +33,33 @@ class AbstractAscentOptions(EngineOptions):
     )
     standard_errors: Literal["observed", "expected", "sandwich"] = Field(
         "observed",
-        description="From the observed information; the others are not available yet.",
+        description="From the observed information, or `sandwich`: robust against a wrong model of "
+        "the noise. `expected` is not available yet.",
     )
     level: float = Field(0.95, gt=0, lt=1, description="Level of the intervals.")
-
-    @field_validator("optimizer")
-    @classmethod
-    def _optimizer_is_built(cls, value: str) -> str:
-        return _only(value, "lbfgs")
 
     @field_validator("standard_errors")
     @classmethod
     def _standard_errors_are_built(cls, value: str) -> str:
-        return _only(value, "observed")
+        return _only(value, "observed", "sandwich")
+
+    def check(self, dim: int) -> None:
+        """Refuse an optimiser whose matrices would not fit.
+
+        Raises:
+            TooLargeError: says how much memory they would take.
+        """
+        if OPTIMIZERS[self.optimizer].square and dim > SQUARE_LIMIT:
+            raise TooLargeError(
+                "engine.optimizer",
+                f"'{self.optimizer}' takes a matrix of {dim} x {dim} numbers per start, "
+                f"{8 * dim**2 * self.restarts / 1e6:.0f} MB; the limit is {SQUARE_LIMIT} unknowns: "
+                "write 'lbfgs'",
+            )
 
 
-def _only(value: str, built: str) -> str:
-    if value != built:
-        raise ValueError(f"'{value}' is not available yet; use '{built}'")
+def _only(value: str, *built: str) -> str:
+    if value not in built:
+        choice = " or ".join(f"'{name}'" for name in built)
+        raise ValueError(f"'{value}' is not available yet; use {choice}")
     return value

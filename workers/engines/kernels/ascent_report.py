@@ -11,6 +11,7 @@ from workers.engines.kernels.ascent_options import AbstractAscentOptions
 from workers.engines.kernels.entries import entry_names, listed
 from workers.engines.kernels.intervals import estimates
 from workers.engines.kernels.ridges import sparse_basis
+from workers.engines.kernels.sandwich import sandwich
 from workers.engines.kernels.spectrum import spectrum
 from workers.engines.kernels.verdict import Verdict
 from workers.results import (
@@ -23,7 +24,11 @@ from workers.results import (
 )
 
 #: What is climbed, in words.
-WORDS = {Target.LIKELIHOOD: "likelihood", Target.JOINT: "posterior density"}
+WORDS = {
+    Target.LIKELIHOOD: "likelihood",
+    Target.JOINT: "posterior density",
+    Target.POSTERIOR: "posterior density",
+}
 
 
 def ascent_findings(
@@ -42,21 +47,25 @@ def ascent_findings(
     height = state.height if exact else -float(state.rows.value[row])
     hessian = state.top.hessian if exact and state.top else None
     converged = outcome == Outcome.CONVERGED
-    covariance = spectrum(hessian, z).covariance() if converged and hessian is not None else None
+    covariance = None
+    if converged and hessian is not None:
+        covariance = spectrum(hessian, z).covariance()
+        if options.standard_errors == "sandwich":
+            covariance = sandwich(density, z, covariance)
     result = MleResult(
         estimate=estimates(density, z, covariance, options.level),
         **_heights(density, target, z, height, converged),
         iterations=state.iterations,
         gradient_norm=_finite(float(gradient.norm())),
         curvature=_curvature(density, hessian, verdict, outcome),
-        restarts=_restarts(state),
+        restarts=heights(state),
     )
     warnings = _warnings(density, target)
     if converged and hessian is None:
         warnings.append(_no_hessian())
     return Findings(
         outcome=outcome,
-        message=_message(density, target, verdict, outcome),
+        message=climb_message(density, target, verdict, outcome),
         mle=result,
         diagnostics=Diagnostics(warnings=warnings) if warnings else None,
     )
@@ -70,19 +79,26 @@ def _heights(
         terms = density.terms(z[None].to(density.dtype))
         likelihood, prior = float(terms.log_likelihood[0]), float(terms.log_prior[0])
         return {"log_likelihood": _finite(likelihood), "log_prior": _finite(prior)}
-    penalty = math.log(max(density.observations, 1))
+    if not converged:
+        return {"log_likelihood": _finite(height)}
+    size, rows = density.dim, density.observations
+    aic = 2 * size - 2 * height
+    # Hurvich and Tsai, Regression and time series model selection in small samples (1989).
+    extra = 2 * size * (size + 1) / (rows - size - 1) if rows > size + 1 else None
     return {
         "log_likelihood": _finite(height),
-        "aic": 2 * density.dim - 2 * height if converged else None,
-        "bic": penalty * density.dim - 2 * height if converged else None,
+        "aic": aic,
+        "aicc": None if extra is None else aic + extra,
+        "bic": math.log(max(rows, 1)) * size - 2 * height,
     }
 
 
-def _restarts(state: AscentState) -> list[float | None]:
-    heights = [-float(value) for value in state.rows.value]
+def heights(state: AscentState) -> list[float | None]:
+    """Return the log densities that the starts reached, best first."""
+    found = [-float(value) for value in state.rows.value]
     if state.top is not None:
-        heights[state.best] = state.height
-    order = sorted(heights, key=lambda h: -math.inf if math.isnan(h) else h, reverse=True)
+        found[state.best] = state.height
+    order = sorted(found, key=lambda h: -math.inf if math.isnan(h) else h, reverse=True)
     return [_finite(height) for height in order]
 
 
@@ -130,9 +146,10 @@ def named_direction(density: AbstractLogDensity, direction: Tensor) -> dict[str,
     return named
 
 
-def _message(
+def climb_message(
     density: AbstractLogDensity, target: Target, verdict: Verdict, outcome: Outcome
 ) -> str:
+    """Return the sentence that says how a climb ended."""
     what = WORDS[target]
     if outcome == Outcome.UNIDENTIFIED and verdict.flat is not None:
         return _unidentified(density, target, verdict.flat)
@@ -159,6 +176,7 @@ def _message(
 _REMEDIES = {
     Target.LIKELIHOOD: "use map, laplace or vi with priors that keep it finite.",
     Target.JOINT: "give it a prior that keeps it finite, or use vi or nuts, which average.",
+    Target.POSTERIOR: "give it priors that keep it finite.",
 }
 
 

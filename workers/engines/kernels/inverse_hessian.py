@@ -42,9 +42,23 @@ class Normals:
         inner = u @ self.basis  # B x S x Q
         moved = u + (inner @ self.factor.mT - inner) @ self.basis.mT
         x = self.mean[:, None] + self.root[:, None] * moved
+        return x, self._log_density(u)
+
+    def log_density(self, x: Tensor) -> Tensor:
+        """Return each one's log density, `B x S`, at points `S x D`."""
+        moved = (x - self.mean[:, None]) / self.root[:, None]  # B x S x D
+        inner = moved @ self.basis
+        solved = torch.linalg.solve_triangular(self.factor, inner.mT, upper=False).mT
+        return self._log_density(moved + (solved - inner) @ self.basis.mT)
+
+    def __getitem__(self, rows: Tensor | slice) -> "Normals":
+        return Normals(self.mean[rows], self.root[rows], self.basis[rows], self.factor[rows])
+
+    def _log_density(self, u: Tensor) -> Tensor:
+        """Return the log density of what standard normals `u`: `B x S x D` are turned into."""
         log_det = self.root.log().sum(1) + self.factor.diagonal(dim1=1, dim2=2).log().sum(1)
         constant = 0.5 * u.shape[-1] * math.log(2 * math.pi)
-        return x, -0.5 * (u * u).sum(2) - (log_det + constant)[:, None]
+        return -0.5 * (u * u).sum(2) - (log_det + constant)[:, None]
 
 
 @np.errstate(all="ignore")

@@ -74,6 +74,21 @@ class Objective:
             h = self._differences(z)
         return (h + h.T) / 2
 
+    def information(self, z: Tensor) -> Tensor:
+        """Return the Fisher information, `D x D`, at one point `z`: `D`.
+
+        The empirical one, from the gradients `S`: `B x D` of the observations' log likelihoods,
+        `S^T S`; and where the objective has a prior, the prior's own curvature.
+        """
+        row = z[None].to(self.density.dtype)
+        scores = self.density.scores(row)[0].to(torch.float64)
+        found = scores.T @ scores
+        if self.target is not Target.LIKELIHOOD:
+            with_prior = self.density.hessian(row, self.target)[0]
+            without = self.density.hessian(row, Target.LIKELIHOOD)[0]
+            found = found + (without - with_prior).to(torch.float64)
+        return (found + found.T) / 2
+
     def _differences(self, z: Tensor) -> Tensor:
         width = torch.finfo(self.density.dtype).eps ** (1 / 3) * z.abs().clamp(min=1.0)
         moves = torch.diag(width)

@@ -1,5 +1,8 @@
 """Pareto k: whether importance weights, and so the approximation behind them, can be trusted."""
 
+import math
+
+import torch
 from arviz_stats.base import array_stats
 from torch import Tensor
 
@@ -7,6 +10,8 @@ from torch import Tensor
 #: shape of a tail does not depend on its size, so a fit that is nearly perfect could be blamed for
 #: a few weights that stand out by a hair.
 NEGLIGIBLE = 0.01
+#: Weights that have a tail to speak of.
+FEWEST = 25
 
 
 def pareto_k(log_weights: Tensor) -> float | None:
@@ -22,10 +27,34 @@ def pareto_k(log_weights: Tensor) -> float | None:
         k; 0 where the weights are practically equal; None where one is not finite or there are
         too few.
     """
-    if len(log_weights) < 25 or not bool(log_weights.isfinite().all()):
+    if len(log_weights) < FEWEST or not bool(log_weights.isfinite().all()):
         return None
     weights = (log_weights - log_weights.max()).exp()
     if float(weights.var()) < NEGLIGIBLE * float(weights.mean()) ** 2:
         return 0.0
     # ArviZ takes what LOO gives it, the log likelihood, and negates it.
     return float(array_stats.psislw(-log_weights.cpu().numpy())[1])
+
+
+def smoothed(log_weights: Tensor) -> Tensor:
+    """Return the weights with their largest replaced by what their tail's fit expects: `N`.
+
+    Weights that are not finite are zero; of too few, none is replaced.
+    """
+    known = log_weights.isfinite()
+    log_weights = torch.where(known, log_weights, -torch.inf)
+    if int(known.sum()) >= FEWEST:
+        fitted = array_stats.psislw(-log_weights[known].cpu().numpy())[0]
+        log_weights[known] = torch.as_tensor(fitted, dtype=log_weights.dtype).to(known.device)
+    weights = (log_weights - log_weights.max()).exp()
+    return weights / weights.sum()
+
+
+def log_evidence(log_weights: Tensor) -> tuple[float | None, float | None]:
+    """Return the log of the weights' mean, and its Monte Carlo error (delta method)."""
+    if len(log_weights) < 2 or not bool(log_weights.isfinite().all()):
+        return None, None
+    largest = log_weights.max()
+    weights = (log_weights - largest).exp()
+    mean, count = float(weights.mean()), len(weights)
+    return float(largest) + math.log(mean), float(weights.std()) / mean / math.sqrt(count)

@@ -8,24 +8,17 @@ Zhang, Carpenter, Gelman and Vehtari, Pathfinder: parallel quasi-Newton variatio
 import math
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from models.density import AbstractLogDensity, Target
 from workers.engines.kernels.initial import Point, choose, evaluate, finite
-from workers.engines.kernels.inverse_hessian import MEMORY, Normals, normals
-from workers.engines.kernels.lbfgs import LbfgsState, start_lbfgs, step_lbfgs
-from workers.engines.kernels.objective import Objective, Rows, namespace
+from workers.engines.kernels.objective import Objective
+from workers.engines.kernels.paths import approximations, climbed
 from workers.engines.kernels.pool import Pool
 
-#: Gradients of the batch, for all paths, at the most; an ascent is over when an iteration gains
-#: less than this, in nats.
-MOST_EVALUATIONS, LITTLE = 80, 0.01
-#: Where the paths' memory has fewer numbers than this, they climb as NumPy arrays.
-SMALL = 1 << 15
-#: Iterates of a path that are looked at, the last ones, and draws for the ELBO of each.
-LOOKED_AT, SAMPLES = 24, 8
+#: Draws for the ELBO of an approximation.
+SAMPLES = 8
 #: A path whose log evidence is this far below the best, in nats, is taken for lost.
 LOST = 20.0
 #: How far below the approximation's own the log density of a start is meant to lie, and may lie at
@@ -46,21 +39,6 @@ class Found:
     lost: int
 
 
-class _Counted:
-    """The objective at tensors or arrays, and how often it was asked."""
-
-    def __init__(self, objective: Objective) -> None:
-        self._objective = objective
-        self.count = 0
-
-    def __call__(self, z: Rows) -> tuple[Rows, Rows]:
-        self.count += 1
-        if not isinstance(z, np.ndarray):
-            return self._objective(z)
-        value, gradient = self._objective(torch.from_numpy(z))
-        return value.numpy(), gradient.numpy()
-
-
 def find(
     density: AbstractLogDensity, origin: Point, rows: int, generator: torch.Generator
 ) -> Found:
@@ -73,31 +51,24 @@ def find(
         generator: randomness.
     """
     objective = Objective(density, Target.POSTERIOR, rows)
-    z, gradient = _climb(objective, origin.z.double())
-    paths, dim = z.shape[1:]
-    along = normals(z, gradient, LOOKED_AT)
-    elbos = _elbos(objective, along, paths, generator)  # N x K
-    best, iterate = elbos.max(0)
-    if not bool(best.isfinite().any()):
+    paths, dim = origin.z.shape
+    best = approximations(objective, climbed(objective, origin.z), SAMPLES, generator)
+    if not bool(best.elbo.isfinite().any()):
         return Found(origin, Pool(), paths, 0)
     device = density.device
     every = torch.arange(paths, device=device)
     u = torch.randn(
         2, paths, rows // paths, dim, generator=generator, dtype=torch.float64, device=device
     )
-    x, log_q = _chosen(along, iterate * paths + every).draw(u[0])
+    x, log_q = best.normal.draw(u[0])
     near = _at(density, x)
     evidence = _evidence(near.log_density.reshape(log_q.shape) - log_q)
     kept = evidence >= evidence.max() - LOST
     source = torch.where(kept, every, evidence.argmax())
     wider = math.sqrt(1.0 + 2.0 * DISPERSED / math.sqrt(2.0 * dim))
-    wide = _at(density, _chosen(along, iterate[source] * paths + source).draw(wider * u[1])[0])
+    wide = _at(density, best.normal[source].draw(wider * u[1])[0])
     point, failed = _starts(origin, near, wide, kept)
     return Found(point, _pool(near, kept), failed, int((~kept).sum()))
-
-
-def _chosen(along: Normals, row: Tensor) -> Normals:
-    return Normals(along.mean[row], along.root[row], along.basis[row], along.factor[row])
 
 
 def _evidence(log_weights: Tensor) -> Tensor:
@@ -151,34 +122,3 @@ def _pool(near: Point, kept: Tensor) -> Pool:
 
 def _at(density: AbstractLogDensity, z: Tensor) -> Point:
     return evaluate(density, z.flatten(0, 1).to(density.dtype))
-
-
-def _climb(objective: Objective, z: Tensor) -> tuple[Rows, Rows]:
-    """Return the iterates of every path and the objective's gradients there, `N x K x D` each."""
-    counted = _Counted(objective)
-    small = z.device.type == "cpu" and MEMORY * z.numel() < SMALL
-    state = start_lbfgs(counted, z.numpy() if small else z, MEMORY)
-    path = [(state.z, state.gradient)]
-    active = ~state.stuck
-    while bool(active.any()) and counted.count < MOST_EVALUATIONS:
-        state = step_lbfgs(counted, state, active)
-        path.append((state.z, state.gradient))
-        active = active & ~state.stuck & ~_arrived(state)
-    points, gradients = (namespace(state.z).stack(each) for each in zip(*path, strict=True))
-    return points, gradients
-
-
-def _arrived(state: LbfgsState) -> Rows:
-    return (state.gain < LITTLE) | (state.value == -math.inf)
-
-
-def _elbos(objective: Objective, along: Normals, paths: int, generator: torch.Generator) -> Tensor:
-    """Return the ELBO of each approximation, `N x K`; -inf where a draw has no finite density."""
-    count, dim = along.mean.shape
-    u = torch.randn(
-        count, SAMPLES, dim, generator=generator, dtype=torch.float64, device=along.mean.device
-    )
-    x, log_q = along.draw(u)
-    value = -objective(x.flatten(0, 1))[0].reshape(log_q.shape)
-    elbo = (value - log_q).mean(1)
-    return torch.where(elbo.isfinite(), elbo, -torch.inf).reshape(-1, paths)

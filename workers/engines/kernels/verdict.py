@@ -6,9 +6,9 @@ import torch
 from torch import Tensor
 
 from models.density import AbstractLogDensity
-from workers.engines.kernels.lbfgs import LbfgsState
 from workers.engines.kernels.newton import NEGATIVE, NewtonState
 from workers.engines.kernels.objective import Objective
+from workers.engines.kernels.optimizer import Climbers
 from workers.engines.kernels.probes import endless_direction, flat_directions
 from workers.engines.kernels.spectrum import spectrum
 from workers.results import Outcome
@@ -61,15 +61,15 @@ def judge(objective: Objective, at: NewtonState) -> Verdict:
     return Verdict(Outcome.CONVERGED)
 
 
-def judge_without_hessian(objective: Objective, rows: LbfgsState, best: int) -> Verdict:
-    """Judge the highest row by L-BFGS's own estimate of what it could still gain."""
+def judge_without_hessian(objective: Objective, rows: Climbers, best: int) -> Verdict:
+    """Judge the highest row by the optimiser's own estimate of what it could still gain."""
     noise = objective.noise(rows.value)[best]
     if float(rows.promise[best]) <= max(1e-6, 10 * float(noise)):
         return Verdict(Outcome.CONVERGED)
     return _stuck(objective.density, rows.z[best])
 
 
-def ran_away(density: AbstractLogDensity, rows: LbfgsState, edge: Tensor) -> Verdict | None:
+def ran_away(density: AbstractLogDensity, rows: Climbers, edge: Tensor) -> Verdict | None:
     """Return a verdict when a row has left for infinity, or reached an infinite density."""
     reach = rows.z.abs() / torch.where(_bounded(density), FAR, FAR_REAL)
     infinite = rows.value == -torch.inf

@@ -1,5 +1,7 @@
 """Models over HTTP."""
 
+from typing import Any
+
 import pytest
 
 from services.gateway.examples import DATA, EIGHT_SCHOOLS
@@ -89,3 +91,38 @@ def test_a_bad_point_is_refused(web: Web, body: dict[str, object], path: str) ->
 def test_an_unknown_model_is_not_found(web: Web) -> None:
     assert_problem(web.get("/v1/models/none"), 404)
     assert_problem(web.post("/v1/models/none/log_density", {"at": {}}), 404)
+
+
+def test_derivatives_at_a_point(web: Web) -> None:
+    model = web.post("/v1/models", BODY).json()["id"]
+    path = f"/v1/models/{model}/derivatives"
+    found = web.post(path, {"data": DATA, "at": POINT, "order": 2}).json()
+    here = web.post(f"/v1/models/{model}/log_density", {"data": DATA, "at": POINT}).json()
+    assert found["value"] == pytest.approx(here["log_density"])
+    assert found["gradient"]["eta"] == pytest.approx(here["gradient"]["eta"])
+    assert len(found["eigenvalues"]) == 10
+    compared = web.post(path, {"data": DATA, "at": POINT, "mode": "compare"}).json()
+    assert compared["largest_disagreement"] < 1e-6
+
+
+@pytest.mark.parametrize(
+    ("body", "path"),
+    [
+        ({"data": DATA, "at": {**POINT, "tau": -1.0}}, "at.tau"),
+        ({"data": DATA, "at": POINT, "order": 3}, "order"),
+        ({"data": DATA, "at": POINT, "mode": "backward"}, "mode"),
+        ({"data": DATA, "at": POINT, "of": "posterior"}, "of"),
+        ({"data": {}, "at": POINT}, "data"),
+    ],
+)
+def test_derivatives_that_cannot_be_are_refused(web: Web, body: Any, path: str) -> None:
+    model = web.post("/v1/models", BODY).json()["id"]
+    found = assert_problem(web.post(f"/v1/models/{model}/derivatives", body), 422)
+    assert found["errors"][0]["path"].startswith(path)
+
+
+def test_symbolic_derivatives_are_to_come(web: Web) -> None:
+    model = web.post("/v1/models", BODY).json()["id"]
+    body = {"data": DATA, "at": POINT, "mode": "symbolic"}
+    found = assert_problem(web.post(f"/v1/models/{model}/derivatives", body), 422)
+    assert "not available yet" in found["detail"]

@@ -50,3 +50,17 @@ def test_the_last_iterates_alone_and_from_arrays() -> None:
     whole = normals(z, 2.0 * z, 3).draw(u)
     torch.testing.assert_close(last.draw(u), whole)
     assert len(normals(z[:1], z[:1], 3).mean) == 2
+
+
+def test_the_density_at_any_point() -> None:
+    z = torch.randn(9, 2, 4, generator=source(), dtype=torch.float64)
+    along = normals(z, 2.0 * z, 9)
+    x = 3.0 * torch.randn(5, 4, generator=source(7), dtype=torch.float64)
+    eye = torch.eye(4, dtype=torch.float64).expand(18, 4, 4)
+    root = along.draw(eye)[0] - along.mean[:, None]
+    found = along.log_density(x)
+    assert found.shape == (18, 5)
+    for n in (0, 7, 17):
+        exact = torch.distributions.MultivariateNormal(along.mean[n], root[n].T @ root[n])
+        torch.testing.assert_close(found[n], exact.log_prob(x))
+    torch.testing.assert_close(along[3:5].log_density(x), found[3:5])

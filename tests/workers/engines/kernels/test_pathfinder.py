@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from tests.workers.densities import FunctionDensity, GaussianDensity, funnel, half_space
-from workers.engines.kernels import pathfinder
+from workers.engines.kernels import pathfinder, paths
 from workers.engines.kernels.initial import Point, find_initial
 from workers.engines.kernels.pathfinder import Found
 
@@ -56,11 +56,11 @@ def test_a_density_without_maximum_ends_within_its_budget() -> None:
     density = FunctionDensity(likelihood, {"x": ((2,), "real")})
     found = find(density)
     assert bool(found.point.z.isfinite().all())
-    assert len(asked) < 2 * pathfinder.MOST_EVALUATIONS + 40
+    assert len(asked) < 2 * paths.MOST_EVALUATIONS + 40
 
 
 def test_arrays_and_tensors_give_the_same_starts(monkeypatch) -> None:
     small = find(gaussian())
-    monkeypatch.setattr(pathfinder, "SMALL", 0)
+    monkeypatch.setattr(paths, "SMALL", 0)
     large = find(gaussian())
     torch.testing.assert_close(large.point, small.point, rtol=1e-6, atol=1e-6)

@@ -1,0 +1,74 @@
+"""An expression of the model's language over the draws of a result."""
+
+import ast
+from collections.abc import Collection, Mapping
+
+import torch
+from torch import Tensor
+
+from models.binding import did_you_mean
+from models.budget import operations
+from models.context import Context
+from models.errors import DefinitionError, ModelError
+from models.expressions import Evaluator
+from models.grammar import Grammar
+from models.source import parse_expression
+
+
+def names_in(text: str, path: str) -> frozenset[str]:
+    """Return the names that an expression reads, functions' included.
+
+    Raises:
+        DefinitionError: the text is no expression.
+    """
+    nodes = ast.walk(parse_expression(text, path))
+    return frozenset(node.id for node in nodes if isinstance(node, ast.Name))
+
+
+class DrawExpression:
+    """A checked expression, evaluated at many draws together."""
+
+    def __init__(self, text: str, known: Collection[str], path: str) -> None:
+        """Read an expression.
+
+        Args:
+            text: the expression, such as `theta[0] - theta[1]`.
+            known: the names that it may read.
+            path: where it stands in the request.
+
+        Raises:
+            DefinitionError: it is outside the allowlist, or reads another name.
+        """
+        self._path, self._known = path, frozenset(known)
+        self._tree = parse_expression(text, path)
+        Grammar(lambda node: path, self._check_name, self._known.__contains__).check(self._tree)
+
+    def _check_name(self, node: ast.Name) -> None:
+        if node.id not in self._known:
+            known = sorted(self._known)
+            hint = did_you_mean(node.id, known) or f"; there are {', '.join(known)}"
+            raise DefinitionError(self._path, f"unknown quantity '{node.id}'{hint}")
+
+    def __call__(self, draws: Mapping[str, Tensor]) -> Tensor:
+        """Return the expression's values, `K x ...` in float64, at `K` draws.
+
+        Args:
+            draws: by name, `K x shape` each in float64.
+
+        Raises:
+            ModelError: the values do not fit together.
+        """
+        try:
+            return torch.func.vmap(self._one)(dict(draws))
+        except (ModelError, RuntimeError):
+            # A function may not batch; a mistake is told by the first draw.
+            count = len(next(iter(draws.values())))
+            rows = ({name: values[k] for name, values in draws.items()} for k in range(count))
+            return torch.stack([self._one(row) for row in rows])
+
+    def _one(self, draw: Mapping[str, Tensor]) -> Tensor:
+        context = Context(torch.float64, torch.device("cpu"))
+        evaluator = Evaluator(context, draw, lambda node: self._path, operations())
+        value = evaluator.evaluate(self._tree)
+        with evaluator.at(self._tree):
+            return context.real(value)
