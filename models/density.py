@@ -129,6 +129,13 @@ class AbstractLogDensity(ABC):
         Their sum is that of the likelihood where there are no log factors.
         """
 
+    def information(self, z: Tensor) -> Tensor | None:
+        """Return the likelihood's expected Fisher information, `D x D` in float64, at `z`: `D`.
+
+        None where it has no closed form.
+        """
+        return None
+
     @abstractmethod
     def terms(self, z: Tensor) -> Terms:
         """Return the log density in its parts."""

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field
 
 from models.errors import TooLargeError
 from workers.engines.engine import EngineOptions
@@ -33,15 +33,11 @@ class AbstractAscentOptions(EngineOptions):
     )
     standard_errors: Literal["observed", "expected", "sandwich"] = Field(
         "observed",
-        description="From the observed information, or `sandwich`: robust against a wrong model of "
-        "the noise. `expected` is not available yet.",
+        description="From the `observed` information; from the `expected` one, or where it has no "
+        "closed form that of the scores; or by the `sandwich`, right also where the model of the "
+        "noise is wrong.",
     )
     level: float = Field(0.95, gt=0, lt=1, description="Level of the intervals.")
-
-    @field_validator("standard_errors")
-    @classmethod
-    def _standard_errors_are_built(cls, value: str) -> str:
-        return _only(value, "observed", "sandwich")
 
     def check(self, dim: int) -> None:
         """Refuse an optimiser whose matrices would not fit.
@@ -56,10 +52,3 @@ class AbstractAscentOptions(EngineOptions):
                 f"{8 * dim**2 * self.restarts / 1e6:.0f} MB; the limit is {SQUARE_LIMIT} unknowns: "
                 "write 'lbfgs'",
             )
-
-
-def _only(value: str, *built: str) -> str:
-    if value not in built:
-        choice = " or ".join(f"'{name}'" for name in built)
-        raise ValueError(f"'{value}' is not available yet; use {choice}")
-    return value

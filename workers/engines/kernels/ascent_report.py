@@ -10,6 +10,7 @@ from workers.engines.kernels.ascent import HESSIAN_LIMIT, AscentState
 from workers.engines.kernels.ascent_options import AbstractAscentOptions
 from workers.engines.kernels.entries import entry_names, listed
 from workers.engines.kernels.intervals import estimates
+from workers.engines.kernels.objective import Objective
 from workers.engines.kernels.ridges import sparse_basis
 from workers.engines.kernels.sandwich import sandwich
 from workers.engines.kernels.spectrum import spectrum
@@ -47,11 +48,16 @@ def ascent_findings(
     height = state.height if exact else -float(state.rows.value[row])
     hessian = state.top.hessian if exact and state.top else None
     converged = outcome == Outcome.CONVERGED
+    warnings = _warnings(density, target)
     covariance = None
     if converged and hessian is not None:
         covariance = spectrum(hessian, z).covariance()
         if options.standard_errors == "sandwich":
             covariance = sandwich(density, z, covariance)
+        elif options.standard_errors == "expected":
+            information, expected = Objective(density, target).information(z)
+            covariance = spectrum(information, z).covariance()
+            warnings += [] if expected else [_EMPIRICAL]
     result = MleResult(
         estimate=estimates(density, z, covariance, options.level),
         **_heights(density, target, z, height, converged),
@@ -60,7 +66,6 @@ def ascent_findings(
         curvature=_curvature(density, hessian, verdict, outcome),
         restarts=heights(state),
     )
-    warnings = _warnings(density, target)
     if converged and hessian is None:
         warnings.append(_no_hessian())
     return Findings(
@@ -231,6 +236,13 @@ _RANDOM_EFFECT = {
     "often at or near zero scale, far from the bulk of the posterior. Use vi or nuts, which "
     "average over it.",
 }
+
+
+_EMPIRICAL = Warning(
+    code="empirical_information",
+    message="The likelihood has no closed form for the expected information, so standard errors "
+    "are from the gradients of its observations; they are noisier. Use observed or sandwich.",
+)
 
 
 def _no_hessian() -> Warning:

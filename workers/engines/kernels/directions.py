@@ -69,7 +69,7 @@ class NaturalGradient(AbstractLineSearcher):
         self, objective: Objective, rows: Descent, active: Tensor
     ) -> tuple[Tensor, Tensor]:
         steps = [
-            spectrum(objective.information(z), z).solve(gradient) if going else gradient
+            spectrum(objective.information(z)[0], z).solve(gradient) if going else gradient
             for z, gradient, going in zip(rows.z, rows.gradient, active.tolist(), strict=True)
         ]
         return -torch.stack(steps), torch.ones_like(rows.value)

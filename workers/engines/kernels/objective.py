@@ -74,20 +74,24 @@ class Objective:
             h = self._differences(z)
         return (h + h.T) / 2
 
-    def information(self, z: Tensor) -> Tensor:
-        """Return the Fisher information, `D x D`, at one point `z`: `D`.
+    def information(self, z: Tensor) -> tuple[Tensor, bool]:
+        """Return the Fisher information, `D x D`, at a point `z`: `D`, and whether it is expected.
 
-        The empirical one, from the gradients `S`: `B x D` of the observations' log likelihoods,
-        `S^T S`; and where the objective has a prior, the prior's own curvature.
+        Where the likelihood has no closed form it is the empirical one, from the gradients `S`:
+        `B x D` of the observations' log likelihoods, `S^T S`. Where the objective has a prior, the
+        prior's own curvature is added.
         """
         row = z[None].to(self.density.dtype)
-        scores = self.density.scores(row)[0].to(torch.float64)
-        found = scores.T @ scores
+        found = self.density.information(row[0])
+        expected = found is not None
+        if found is None:
+            scores = self.density.scores(row)[0].to(torch.float64)
+            found = scores.T @ scores
         if self.target is not Target.LIKELIHOOD:
             with_prior = self.density.hessian(row, self.target)[0]
             without = self.density.hessian(row, Target.LIKELIHOOD)[0]
             found = found + (without - with_prior).to(torch.float64)
-        return (found + found.T) / 2
+        return (found + found.T) / 2, expected
 
     def _differences(self, z: Tensor) -> Tensor:
         width = torch.finfo(self.density.dtype).eps ** (1 / 3) * z.abs().clamp(min=1.0)
