@@ -39,6 +39,11 @@ def record_rows(function: PointFunction, z: Tensor, arguments: Sequence[Tensor])
     return simplified(_recorded(function, (z[0], *arguments)))
 
 
+def record_plain(function: Callable[..., Tensor], inputs: Sequence[Tensor]) -> GraphModule:
+    """Trace a function of distinct tensors as it is."""
+    return simplified(_recorded(function, inputs))
+
+
 def _recorded(function: Callable[..., Any], inputs: Sequence[Tensor]) -> GraphModule:
     with warnings.catch_warnings():
         # vmap warns where it has to fall back to a loop inside one operation: slow, not wrong.

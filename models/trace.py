@@ -111,6 +111,18 @@ class Entries(AbstractSupply):
         return Answer(value, value, value.new_zeros((), dtype=torch.float64))
 
 
+class Values(AbstractSupply):
+    """Constrained values by name, as they are."""
+
+    def __init__(self, values: Mapping[str, Tensor]) -> None:
+        self._values = values
+
+    def answer(self, unknown: Unknown) -> Answer:
+        """Return the unknown's value."""
+        value = self._values[unknown.name]
+        return Answer(value, value, value.new_zeros((), dtype=torch.float64))
+
+
 class Pieces(AbstractCoordinates):
     """An unconstrained vector `z`: `D`, cut into one piece per unknown."""
 

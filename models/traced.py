@@ -17,7 +17,14 @@ from torch.fx import GraphModule
 
 from models.at_entries import AtEntries
 from models.cache import Cache
-from models.compiled import BatchFunction, PointFunction, bind, record, record_rows
+from models.compiled import (
+    BatchFunction,
+    PointFunction,
+    bind,
+    record,
+    record_plain,
+    record_rows,
+)
 from models.context import Context
 from models.density import AbstractLogDensity, Note, Target, Terms
 from models.derivatives.jacobian import jacobian
@@ -30,7 +37,17 @@ from models.native.handle import DensityHandle
 from models.native.program import NativeDensity, NativeProgram
 from models.native.values import UnsupportedError
 from models.program import AbstractProgram
-from models.trace import AbstractSupply, Entries, Given, Pieces, Prior, Reader, Reading, fenced
+from models.trace import (
+    AbstractSupply,
+    Entries,
+    Given,
+    Pieces,
+    Prior,
+    Reader,
+    Reading,
+    Values,
+    fenced,
+)
 
 #: Rows that are constrained together on the interpreted tier.
 ROWS = 256
@@ -274,7 +291,9 @@ class TracedDensity(AbstractLogDensity):
         no Jacobian. It can be differentiated and batched by torch's function transforms.
         """
         sizes = [math.prod(p.shape) for p in self.parameters]
-        reading = self._read(Entries(entries, sizes), self._arguments)
+        return self._said(self._read(Entries(entries, sizes), self._arguments))
+
+    def _said(self, reading: Reading) -> AtEntries:
         parts = evaluate(reading)
         observed = [name for name in parts.likelihoods if name not in reading.log_factors]
         return AtEntries(
@@ -283,6 +302,27 @@ class TracedDensity(AbstractLogDensity):
             {name: self._rows(parts.likelihoods[name]).to(torch.float64) for name in observed},
             {d.name: reading.deterministics[d.name].to(self.dtype) for d in self.deterministics},
         )
+
+    def recorded(
+        self, part: Callable[[AtEntries], Tensor], values: Mapping[str, Tensor]
+    ) -> tuple[GraphModule, dict[str, Tensor]]:
+        """Return the graph of a part of the log density, and its inputs by name, in order.
+
+        The inputs are the parameters' constrained values, then the data.
+
+        Args:
+            part: of what the model says.
+            values: the parameters' values, each in its shape.
+        """
+        own = {p.name: values[p.name].to(self.dtype).clone() for p in self.parameters}
+        inputs = {**own, **dict(zip(self._names, self._arguments, strict=True))}
+
+        def function(*tensors: Tensor) -> Tensor:
+            given = dict(zip(own, tensors, strict=False))
+            return part(self._said(self._read(Values(given), tensors[len(own) :])))
+
+        with fenced():
+            return record_plain(function, list(inputs.values())), inputs
 
     def dimensions(self) -> dict[str, Dims]:
         """Return the plate of each dimension of parameters, deterministics and observed sites."""

@@ -144,6 +144,8 @@ class ElboResult(Strict):
     final: float | None
     standard_error: float | None
     pareto_k: float | None = None
+    #: Of the gradient's estimate at the end, summed over the guide's parameters.
+    gradient_variance: float | None = None
 
 
 class Evidence(Strict):

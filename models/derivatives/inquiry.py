@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 import torch
 from torch import Tensor
 
+from models.at_entries import AtEntries
 from models.derivatives import forward, reverse
 from models.derivatives.basis import Basis
 from models.derivatives.derivative import Derivative, Function, Question
@@ -16,6 +17,7 @@ from models.derivatives.field import Field, field
 from models.derivatives.jacobian import jacobian
 from models.derivatives.modes import Mode, Part
 from models.errors import DataError
+from models.symbolic.derivative import Formulas, symbolic
 from models.traced import TracedDensity
 
 MODES: Mapping[Mode, Callable[[Function, Question], Derivative]] = {
@@ -25,25 +27,30 @@ MODES: Mapping[Mode, Callable[[Function, Question], Derivative]] = {
 }
 
 
+_PARTS: Mapping[Part, Callable[[AtEntries], Tensor]] = {
+    "log_density": lambda at: at.log_prior + at.log_likelihood,
+    "log_likelihood": lambda at: at.log_likelihood,
+    "log_prior": lambda at: at.log_prior,
+}
+
+
 def function_of(density: TracedDensity, part: Part) -> Function:
     """Return a part of the log density as a function of the entries, `E`."""
+    pick = _PARTS[part]
+    return lambda entries: pick(density.at_entries(entries))
 
-    def log_density(entries: Tensor) -> Tensor:
-        at = density.at_entries(entries)
-        return at.log_prior + at.log_likelihood
 
-    def log_likelihood(entries: Tensor) -> Tensor:
-        return density.at_entries(entries).log_likelihood
+def symbolic_of(
+    density: TracedDensity, part: Part, question: Question
+) -> tuple[Derivative, Formulas]:
+    """Return the derivatives by symbolic differentiation, and the formulas.
 
-    def log_prior(entries: Tensor) -> Tensor:
-        return density.at_entries(entries).log_prior
-
-    functions: Mapping[Part, Function] = {
-        "log_density": log_density,
-        "log_likelihood": log_likelihood,
-        "log_prior": log_prior,
-    }
-    return functions[part]
+    Raises:
+        UnavailableError: the model has no closed form.
+    """
+    basis = Basis(density.parameters)
+    graph, inputs = density.recorded(_PARTS[part], basis.split(question.at))
+    return symbolic(graph, list(inputs), inputs, basis, question)
 
 
 def scores(density: TracedDensity, at: Tensor) -> Tensor:

@@ -79,6 +79,7 @@ class AsyncClient:
     to_arviz = awaiting(frame_calls.to_arviz)
     to_pandas = awaiting(frame_calls.to_pandas)
     expectation = awaiting(expectation_calls.expectation)
+    evidence = awaiting(expectation_calls.evidence)
     plot = awaiting(plot_calls.plot)
     cancel = awaiting(job_calls.cancel)
     delete = awaiting(job_calls.delete)

@@ -78,6 +78,7 @@ class Client:
     to_arviz = returning(frame_calls.to_arviz)
     to_pandas = returning(frame_calls.to_pandas)
     expectation = returning(expectation_calls.expectation)
+    evidence = returning(expectation_calls.evidence)
     plot = returning(plot_calls.plot)
     cancel = returning(job_calls.cancel)
     delete = returning(job_calls.delete)

@@ -48,7 +48,8 @@ class DerivativesBody(Posted):
     mode: Mode | Literal["symbolic", "compare"] = Field(
         default="reverse",
         description="`reverse` and `forward` are exact to rounding, `numeric` are central "
-        "differences with their error, `compare` shows all beside each other.",
+        "differences with their error, `symbolic` adds the formulas, `compare` shows all beside "
+        "each other.",
     )
     direction: dict[str, Any] | None = Field(
         default=None,

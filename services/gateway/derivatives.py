@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+import sympy
 import torch
 from torch import Tensor
 
@@ -14,8 +15,10 @@ from models.compile import compile_model
 from models.derivatives.basis import Basis
 from models.derivatives.comparison import largest_disagreement
 from models.derivatives.derivative import Derivative, Question
-from models.derivatives.inquiry import MODES, fields, function_of, scores
+from models.derivatives.inquiry import MODES, fields, function_of, scores, symbolic_of
+from models.derivatives.modes import Part
 from models.errors import DataError, TooLargeError, UnavailableError
+from models.symbolic.derivative import Formulas
 from models.traced import TracedDensity
 from services.gateway.evaluation import check_parameters, nested, number, numbers, point
 
@@ -44,7 +47,9 @@ def derivatives(
     question = Question(at, asked["order"], _direction(density, basis, asked.get("direction")))
     function = function_of(density, asked["of"])
     if asked["mode"] == "compare":
-        answer = _compared(function, question, basis)
+        answer = _compared(density, asked["of"], question, basis)
+    elif asked["mode"] == "symbolic":
+        answer = _symbolic(*symbolic_of(density, asked["of"], question), basis)
     else:
         answer = _shown(MODES[asked["mode"]](function, question), basis)
     answer["at"] = _by_name(basis.split(at))
@@ -92,24 +97,44 @@ def _direction(
     return direction
 
 
-def _compared(function: Any, question: Question, basis: Basis) -> dict[str, Any]:
+def _compared(
+    density: TracedDensity, part: Part, question: Question, basis: Basis
+) -> dict[str, Any]:
     """Return the numbers of every mode that there is, and where two of them differ most."""
+    function = function_of(density, part)
     found: dict[str, Derivative] = {}
-    absent = {"symbolic": "not available yet"}
+    shown: dict[str, dict[str, Any]] = {}
+    absent: dict[str, str] = {}
     for mode, differentiate in MODES.items():
         try:
             found[mode] = differentiate(function, question)
+            shown[mode] = _shown(found[mode], basis)
         except UnavailableError as error:
             absent[mode] = error.message
+    try:
+        found["symbolic"], formulas = symbolic_of(density, part, question)
+        shown["symbolic"] = _symbolic(found["symbolic"], formulas, basis)
+    except UnavailableError as error:
+        absent["symbolic"] = error.message
     worst = largest_disagreement(found, basis)
     return {
-        "modes": {mode: _shown(derivative, basis) for mode, derivative in found.items()},
+        "modes": shown,
         "absent": absent,
         "largest_disagreement": None if worst is None else number(worst.size),
         "where": None
         if worst is None
         else {"what": worst.what, "entry": worst.entry, "modes": list(worst.modes)},
     }
+
+
+def _symbolic(found: Derivative, formulas: Formulas, basis: Basis) -> dict[str, Any]:
+    gradient = {name: _written(expr) for name, expr in formulas.gradient.items()}
+    written = {**_written(formulas.value), "gradient": gradient}
+    return {**_shown(found, basis), "symbolic": written}
+
+
+def _written(expr: sympy.Expr) -> dict[str, str]:
+    return {"text": str(expr), "latex": sympy.latex(expr)}
 
 
 def _shown(found: Derivative, basis: Basis) -> dict[str, Any]:

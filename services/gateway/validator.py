@@ -120,6 +120,15 @@ class Validator:
         task = {"task": "derivatives", "definition": definition, "data": data, "asked": asked}
         return self._ask({**task, "seconds": EVALUATION_SECONDS})
 
+    def evidence(self, definition: Any, data: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the log evidence of a model of one or two unknowns, by quadrature.
+
+        Raises:
+            ModelError, BusyError: as above.
+        """
+        task = {"task": "evidence", "definition": definition, "data": data}
+        return self._ask({**task, "seconds": EVALUATION_SECONDS})
+
     def observations(self, definition: Any, data: Mapping[str, Any]) -> dict[str, Any]:
         """Name the dimensions of a model's sites and give what it has observed.
 

@@ -20,6 +20,7 @@ from models.errors import DefinitionError, ModelError, TooLargeError
 from services.gateway import frames
 from services.gateway.derivatives import derivatives
 from services.gateway.evaluation import log_density
+from services.gateway.evidence import evidence
 from services.gateway.expressions import expressions
 from services.gateway.observations import log_likelihood, observations
 from workers.inputs import load_input
@@ -105,6 +106,11 @@ def likelihood(task: Mapping[str, Any]) -> dict[str, Any]:
     return log_likelihood(definition, load_input(task["data"]), task["points"])
 
 
+def integrate(task: Mapping[str, Any]) -> dict[str, Any]:
+    """Integrate a model's posterior density."""
+    return evidence(parse_definition(task["definition"]), load_input(task["data"]))
+
+
 def average(task: Mapping[str, Any]) -> dict[str, Any]:
     """Evaluate expressions at many draws."""
     return expressions(task["texts"], task["known"], task["draws"])
@@ -117,6 +123,7 @@ _TASKS: dict[str, Callable[[Mapping[str, Any]], dict[str, Any]]] = {
     "observations": observe,
     "log_likelihood": likelihood,
     "expressions": average,
+    "evidence": integrate,
 }
 
 

@@ -18,3 +18,9 @@ def expectation(job: Job, of: str, **asked: Any) -> Call[dict[str, Any]]:
     path = f"/v1/jobs/{job_id(job)}/expectation"
     answer = yield Request("POST", path, body={"of": of, **asked}, repeatable=True)
     return answer.json()
+
+
+def evidence(job: Job) -> Call[dict[str, Any]]:
+    """Return the log evidence of a job's model of one or two unknowns, by quadrature."""
+    answer = yield Request("GET", f"/v1/jobs/{job_id(job)}/evidence")
+    return answer.json()

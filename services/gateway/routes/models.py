@@ -4,7 +4,6 @@ from typing import Any
 
 from fastapi import APIRouter, Response
 
-from services.errors import NotAvailableError
 from services.gateway.bodies import DERIVATIVES, MODEL, POINT
 from services.gateway.complaints import parse
 from services.gateway.datasets import bound
@@ -82,11 +81,6 @@ def post_derivatives(model_id: str, body: JsonBody, deps: Parts, owner: Owner) -
     """Differentiate the log density, or a part of it, with respect to constrained values."""
     definition = deps.store.get_model(owner, model_id).definition
     posted = parse(DERIVATIVES, body)
-    if posted.mode == "symbolic":
-        raise NotAvailableError(
-            "Symbolic derivatives are not available yet; write the mode 'reverse', 'forward', "
-            "'numeric' or 'compare'."
-        )
     data = bound(deps, owner, definition, posted.data)
     asked = posted.model_dump(exclude={"data"})
     return deps.validator.derivatives(definition, data, asked)

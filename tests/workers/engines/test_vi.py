@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from torch import Tensor
 
 from models.density import AbstractLogDensity
+from models.errors import DefinitionError
 from tests.workers.densities import FunctionDensity, GaussianDensity, funnel
 from workers.draws import MemorySink
 from workers.engines.vi import Vi, ViOptions
@@ -174,13 +175,85 @@ def test_draws_are_as_many_as_asked() -> None:
 @pytest.mark.parametrize(
     "option",
     [
-        {"guide": "flow"},
-        {"objective": "iwae"},
-        {"estimator": "score_function"},
+        {"guide": "delta"},
+        {"objective": "iwae", "estimator": "score_function"},
+        {"objective": "iwae", "estimator": "sticking_the_landing"},
+        {"estimator": "doubly_reparameterized"},
+        {"guide": "flow", "objective": "renyi"},
+        {"guide": "flow", "estimator": "sticking_the_landing"},
         {"particles": 0},
         {"learning_rate": 0.0},
     ],
 )
-def test_what_is_not_built_or_out_of_range_is_refused(option: dict[str, Any]) -> None:
+def test_what_does_not_fit_together_or_is_out_of_range_is_refused(option: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
         ViOptions(**option)
+
+
+def banana() -> FunctionDensity:
+    """A normal bent along a parabola; its evidence is 1."""
+
+    def likelihood(x: Tensor) -> Tensor:
+        bent = torch.stack([x[:, 0] / 2, x[:, 1] - 0.5 * x[:, 0] ** 2], 1)
+        return -0.5 * bent**2 - 0.5 * math.log(2 * math.pi) - 0.5 * math.log(2.0)
+
+    return FunctionDensity(likelihood, {"x": ((2,), "real")})
+
+
+@pytest.mark.slow
+def test_a_flow_bends_where_a_normal_cannot() -> None:
+    _, normal = fit(banana(), guide="full_rank", seed=2)
+    found, flow = fit(banana(), guide="flow", seed=2, learning_rate=0.02)
+    assert normal.final is not None
+    assert flow.final is not None
+    assert normal.final < -0.5
+    assert -0.2 < flow.final < 0.01
+    assert found.summary is not None
+    assert found.summary["x"].sd[0] == pytest.approx(2.0, rel=0.15)
+
+
+def test_a_flow_needs_two_unknowns() -> None:
+    with pytest.raises(DefinitionError, match="two unknowns"):
+        fit(gaussian(1), guide="flow")
+
+
+def test_a_few_directions_are_enough_for_a_common_factor() -> None:
+    dim = 9
+    scale = torch.logspace(-1, 1, dim).double()
+    shape = 0.3 * torch.eye(dim).double() + 0.7
+    density = GaussianDensity(3 * scale, scale[:, None] * shape * scale)
+    found, elbo = fit(density, guide="low_rank", steps=8000)
+    _, plain = fit(density, guide="mean_field")
+    assert elbo.final is not None
+    assert plain.final is not None
+    assert plain.final < -1.0
+    assert elbo.final == pytest.approx(0.0, abs=0.05)
+    assert found.summary is not None
+    np.testing.assert_allclose(np.array(found.summary["x"].sd) / scale.numpy(), 1.0, atol=0.1)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"estimator": "sticking_the_landing"},
+        {"estimator": "score_function", "particles": 64},
+        {"objective": "iwae", "estimator": "doubly_reparameterized"},
+        {"objective": "renyi"},
+    ],
+    ids=str,
+)
+def test_other_bounds_and_estimators_reach_a_normal(options: dict[str, Any]) -> None:
+    density = gaussian(3)
+    found, elbo = fit(density, guide="full_rank", **options)
+    assert elbo.final == pytest.approx(0.0, abs=0.05)
+    assert errors(found, density).max() < 0.1
+    assert elbo.gradient_variance is not None
+
+
+def test_the_landing_has_less_noise_than_the_plain_gradient() -> None:
+    density = gaussian(3)
+    variances = [
+        fit(density, guide="full_rank", estimator=estimator)[1].gradient_variance
+        for estimator in ("sticking_the_landing", "reparameterized")
+    ]
+    assert variances[0] < 0.1 * variances[1]

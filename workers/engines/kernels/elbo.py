@@ -1,26 +1,69 @@
-"""The evidence lower bound and its gradient by reparameterisation.
+"""Bounds of the evidence and their gradients, by every estimator.
 
 Kingma and Welling, Auto-encoding variational Bayes (2014), eq. 7; Kucukelbir et al., Automatic
-differentiation variational inference, JMLR 18 (2017), eq. 5: the entropy is analytic.
+differentiation variational inference, JMLR 18 (2017), eq. 5: the entropy of a normal is exact.
+The others: Roeder, Wu and Duvenaud, Sticking the landing (2017); Mohamed et al., Monte Carlo
+gradient estimation in machine learning, JMLR 21 (2020), with the baseline of Kool, van Hoof and
+Welling (2019), the mean of the other particles; Burda, Grosse and Salakhutdinov, Importance
+weighted autoencoders (2016); Li and Turner, Renyi divergence variational inference (2016); Tucker
+et al., Doubly reparameterized gradient estimators (2019).
+
+Let `l = log p(z) - log q(z)` of `S` particles, `s = softmax((1 - a) l)` their shares, and `g` the
+gradient of `l` along the way from the noise while the parameters in log q stand still. The bound
+`log(mean(exp((1 - a) l))) / (1 - a)` has the gradient `sum s (g - d log q / d parameters)`, and
+`sum (a s + (1 - a) s^2) g` has the same expectation. `a = 0` is IWAE, `a -> 1` the ELBO.
 """
 
-from typing import NamedTuple
+import math
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor
 
 from models.density import AbstractLogDensity, Target
 from workers.engines.kernels.frame import Frame
-from workers.engines.kernels.guides import AbstractGuide, Parameters, standard_normal
+from workers.engines.kernels.guide import (
+    AbstractGuide,
+    AbstractNormal,
+    Parameters,
+    independent_normal,
+    standard_normal,
+)
 from workers.engines.kernels.objective import log_density
+
+Bound = Literal["elbo", "renyi", "iwae"]
+Estimator = Literal[
+    "reparameterized", "score_function", "doubly_reparameterized", "sticking_the_landing"
+]
+#: The order of the Renyi divergence.
+ORDER = 0.5
 
 
 class Estimate(NamedTuple):
     """One Monte Carlo estimate."""
 
-    #: A scalar in float64; `nan` where a particle was not finite.
+    #: The bound, a scalar in float64; `nan` where a particle was not finite.
     elbo: float
     gradient: Parameters
+
+
+@dataclass(frozen=True)
+class Ascent:
+    """What is climbed, and how its gradient is estimated."""
+
+    bound: Bound = "elbo"
+    estimator: Estimator = "reparameterized"
+
+    @property
+    def plain(self) -> bool:
+        """Whether it is the ELBO along the way from the noise, with the exact entropy."""
+        return self.bound == "elbo" and self.estimator == "reparameterized"
+
+    @property
+    def order(self) -> float:
+        """The order `a`; of the ELBO 1."""
+        return {"elbo": 1.0, "renyi": ORDER, "iwae": 0.0}[self.bound]
 
 
 def estimate_elbo(
@@ -30,15 +73,84 @@ def estimate_elbo(
     parameters: Parameters,
     generator: torch.Generator,
     particles: int,
+    ascent: Ascent = Ascent(),
 ) -> Estimate:
-    """Return E_q[log p(z)] + H(q) from `particles` draws, summed in float64, and its gradient."""
-    noise = standard_normal(generator, particles, frame.centre)
-    value, gradient = density.value_and_grad(frame.place(guide.place(parameters, noise)))
-    elbo = value.mean() + guide.entropy(parameters, frame)
-    uphill = guide.pull(parameters, noise, frame.pull(gradient))
+    """Return a bound from `particles` draws, summed in float64, and its gradient."""
+    like = frame.centre.new_empty(guide.noise(len(frame.centre)))
+    # Mirrored pairs cancel odd terms; weights and baselines need particles of their own.
+    source = standard_normal if ascent.plain else independent_normal
+    noise = source(generator, particles, like)
+    w = guide.place(parameters, noise)
+    value, gradient = density.value_and_grad(frame.place(w))
+    gradient = frame.pull(gradient)
+    if ascent.plain:
+        bound = value.mean() + guide.entropy(parameters, noise) + frame.log_det()
+        uphill = guide.pull(parameters, noise, gradient)
+    else:
+        assert isinstance(guide, AbstractNormal)
+        ratio = value - guide.log_prob(parameters, noise, w) + frame.log_det()
+        bound = _bound(ratio, ascent)
+        uphill = _uphill(guide, parameters, noise, w, gradient, ratio, ascent)
     # A sum is finite where its terms are: one look at the device for all of them.
     usable = bool(torch.stack([g.sum() for g in uphill]).isfinite().all())
-    return Estimate(float(elbo) if usable else float("nan"), uphill)
+    return Estimate(float(bound) if usable else float("nan"), uphill)
+
+
+def _bound(ratio: Tensor, ascent: Ascent) -> Tensor:
+    """Return the bound, a scalar, from `log p - log q`: `S`."""
+    rest = 1.0 - ascent.order
+    if rest == 0.0:
+        return ratio.mean()
+    return ((rest * ratio).logsumexp(0) - math.log(len(ratio))) / rest
+
+
+def _uphill(
+    guide: AbstractNormal,
+    parameters: Parameters,
+    noise: Tensor,
+    w: Tensor,
+    gradient: Tensor,
+    ratio: Tensor,
+    ascent: Ascent,
+) -> Parameters:
+    """Return the bound's gradient; `gradient`: `S x D` is that of the log density by `w`."""
+    count = len(ratio)
+    if ascent.estimator == "score_function":
+        others = (ratio.sum() - ratio) / (count - 1)
+        return guide.score(parameters, w, (ratio - others) / count)
+    order = ascent.order
+    share = ((1.0 - order) * ratio).softmax(0)
+    along = gradient - guide.slope(parameters, w)
+    if ascent.estimator == "reparameterized":
+        ways = guide.path(parameters, noise, share[:, None].to(along.dtype) * along)
+        scores = guide.score(parameters, w, share)
+        return tuple(way - score for way, score in zip(ways, scores, strict=True))
+    weight = share if order == 1.0 else order * share + (1.0 - order) * share**2
+    return guide.path(parameters, noise, weight[:, None].to(along.dtype) * along)
+
+
+def gradient_variance(
+    density: AbstractLogDensity,
+    guide: AbstractGuide,
+    frame: Frame,
+    parameters: Parameters,
+    generator: torch.Generator,
+    particles: int,
+    ascent: Ascent,
+    repeats: int,
+) -> float | None:
+    """Return the variance of the gradient's estimate, summed over the parameters.
+
+    None where an estimate was not finite.
+    """
+    found = [
+        estimate_elbo(density, guide, frame, parameters, generator, particles, ascent)
+        for _ in range(repeats)
+    ]
+    if not all(math.isfinite(one.elbo) for one in found):
+        return None
+    rows = torch.stack([torch.cat([g.reshape(-1) for g in one.gradient]) for one in found])
+    return float(rows.double().var(0).sum())
 
 
 def log_weights(
@@ -52,12 +164,13 @@ def log_weights(
 ) -> tuple[Tensor, Tensor]:
     """Return draws of the guide, `count x D`, and log p(z) - log q(z) of each, in float64.
 
-    The draws come in antithetic pairs, so that their mean is the guide's. The density is
-    evaluated `batch` at a time, as often before.
+    The draws come in antithetic pairs, so that the mean of a normal's is the guide's. The density
+    is evaluated `batch` at a time, as often before.
     """
-    noise = standard_normal(generator, count, frame.centre)
+    like = frame.centre.new_empty(guide.noise(len(frame.centre)))
+    noise = standard_normal(generator, count, like)
     w = guide.place(parameters, noise)
     z = frame.place(w)
-    log_q = guide.distribution(parameters).log_prob(w.to(torch.float64)) - frame.log_det()
+    log_q = guide.log_prob(parameters, noise, w) - frame.log_det()
     log_p, _ = log_density(density, z, Target.POSTERIOR, batch)
     return z, log_p - log_q

@@ -1,60 +1,19 @@
-"""Normal guides on the unconstrained space, with Pyro's distributions inside a frame.
-
-A guide's parameters are a tuple of tensors, so that Adam, averages and checkpoints need not know
-what they mean. Shape letters: `S` particles, `D` coordinates.
-"""
+"""Guides on the unconstrained space, inside a frame."""
 
 import math
-from abc import ABC, abstractmethod
 from typing import Literal
 
 import pyro.distributions as dist
 import torch
 from torch import Tensor
 
+from workers.engines.kernels.flow import Flow
 from workers.engines.kernels.frame import Frame
-
-Parameters = tuple[Tensor, ...]
-
-
-class AbstractGuide(ABC):
-    """A family of distributions over `w`, the frame's coordinates."""
-
-    #: Whether its frame should carry correlations.
-    dense: bool
-
-    @abstractmethod
-    def start(self, frame: Frame) -> Parameters:
-        """Return the parameters of the standard normal."""
-
-    @abstractmethod
-    def place(self, parameters: Parameters, noise: Tensor) -> Tensor:
-        """Return `w`: `S x D`, from standard normal `noise`: `S x D`."""
-
-    @abstractmethod
-    def pull(self, parameters: Parameters, noise: Tensor, gradient: Tensor) -> Parameters:
-        """Return the gradient of the ELBO with respect to the parameters.
-
-        Args:
-            parameters: of the guide.
-            noise: `S x D`, as given to `place`.
-            gradient: `S x D`, of the log density with respect to `w`.
-        """
-
-    @abstractmethod
-    def distribution(self, parameters: Parameters) -> dist.TorchDistribution:
-        """Return the distribution of `w`, in float64."""
-
-    def entropy(self, parameters: Parameters, frame: Frame) -> Tensor:
-        """Return the entropy of the distribution of `z`, a scalar in float64."""
-        entropy: Tensor = self.distribution(parameters).entropy()
-        return entropy + frame.log_det()
+from workers.engines.kernels.guide import AbstractGuide, AbstractNormal, Parameters
 
 
-class MeanField(AbstractGuide):
+class MeanField(AbstractNormal):
     """Independent normals: parameters `loc`: `D` and `log_scale`: `D`."""
-
-    dense = False
 
     def start(self, frame: Frame) -> Parameters:
         zeros = torch.zeros_like(frame.centre)
@@ -64,17 +23,20 @@ class MeanField(AbstractGuide):
         loc, log_scale = parameters
         return loc + log_scale.exp() * noise
 
-    def pull(self, parameters: Parameters, noise: Tensor, gradient: Tensor) -> Parameters:
-        # The entropy is the sum of log_scale and a constant: it adds 1.
-        scale = parameters[1].exp()
-        return gradient.mean(0), scale * (gradient * noise).mean(0) + 1
+    def path(self, parameters: Parameters, noise: Tensor, gradient: Tensor) -> Parameters:
+        return gradient.sum(0), parameters[1].exp() * (gradient * noise).sum(0)
+
+    def entropy_slope(self, parameters: Parameters, noise: Tensor) -> Parameters:
+        # The entropy is the sum of log_scale and a constant.
+        loc, log_scale = parameters
+        return torch.zeros_like(loc), torch.ones_like(log_scale)
 
     def distribution(self, parameters: Parameters) -> dist.TorchDistribution:
         loc, log_scale = (p.to(torch.float64) for p in parameters)
         return dist.Normal(loc, log_scale.exp(), validate_args=False).to_event(1)
 
 
-class FullRank(AbstractGuide):
+class FullRank(AbstractNormal):
     """A multivariate normal: parameters `loc`: `D`, `log_diagonal`: `D`, `lower`: `D x D`.
 
     Its Cholesky factor has exp(log_diagonal) on the diagonal and `lower` below it.
@@ -89,10 +51,13 @@ class FullRank(AbstractGuide):
     def place(self, parameters: Parameters, noise: Tensor) -> Tensor:
         return parameters[0] + noise @ _cholesky(parameters).T
 
-    def pull(self, parameters: Parameters, noise: Tensor, gradient: Tensor) -> Parameters:
-        outer = gradient.T @ noise / len(noise)  # D x D
-        diagonal = parameters[1].exp() * outer.diagonal() + 1
-        return gradient.mean(0), diagonal, outer.tril(-1)
+    def path(self, parameters: Parameters, noise: Tensor, gradient: Tensor) -> Parameters:
+        outer = gradient.T @ noise  # D x D
+        return gradient.sum(0), parameters[1].exp() * outer.diagonal(), outer.tril(-1)
+
+    def entropy_slope(self, parameters: Parameters, noise: Tensor) -> Parameters:
+        loc, log_diagonal, lower = parameters
+        return torch.zeros_like(loc), torch.ones_like(log_diagonal), torch.zeros_like(lower)
 
     def distribution(self, parameters: Parameters) -> dist.TorchDistribution:
         exact = tuple(p.to(torch.float64) for p in parameters)
@@ -103,21 +68,57 @@ def _cholesky(parameters: Parameters) -> Tensor:
     return parameters[2].tril(-1) + torch.diag(parameters[1].exp())
 
 
-GuideName = Literal["mean_field", "full_rank"]
-GUIDES: dict[str, type[AbstractGuide]] = {"mean_field": MeanField, "full_rank": FullRank}
+class LowRank(AbstractNormal):
+    """A normal with a diagonal and `R` directions: `loc`: `D`, `log_scale`: `D`, `factor`: `D x R`.
 
-
-def standard_normal(generator: torch.Generator, count: int, like: Tensor) -> Tensor:
-    """Return `count x D` noise in antithetic pairs: each draw and its mirror image.
-
-    The pairs cancel every odd term of the log density, so that on a normal posterior the gradient
-    with respect to the location has no noise at all.
+    Its covariance is `diag(scale)^2 + factor factor^T`; `R` is about the square root of `D`.
     """
-    half = torch.randn(
-        math.ceil(count / 2),
-        like.shape[-1],
-        generator=generator,
-        dtype=like.dtype,
-        device=like.device,
-    )
-    return torch.cat([half, -half])[:count]
+
+    def noise(self, dim: int) -> int:
+        return dim + _rank(dim)
+
+    def start(self, frame: Frame) -> Parameters:
+        zeros = torch.zeros_like(frame.centre)
+        dim = len(zeros)
+        # Where the factor is zero its gradient is too. No two columns are alike.
+        place = torch.arange(1.0, dim * _rank(dim) + 1).to(zeros)
+        return zeros, zeros, 0.1 * place.cos().reshape(dim, _rank(dim))
+
+    def place(self, parameters: Parameters, noise: Tensor) -> Tensor:
+        loc, log_scale, factor = parameters
+        own, shared = noise.split([len(loc), factor.shape[1]], dim=1)
+        return loc + log_scale.exp() * own + shared @ factor.T
+
+    def path(self, parameters: Parameters, noise: Tensor, gradient: Tensor) -> Parameters:
+        loc, log_scale, factor = parameters
+        own, shared = noise.split([len(loc), factor.shape[1]], dim=1)
+        return gradient.sum(0), log_scale.exp() * (gradient * own).sum(0), gradient.T @ shared
+
+    def entropy_slope(self, parameters: Parameters, noise: Tensor) -> Parameters:
+        # Half of log |D + F F^T|, by Woodbury: its gradient is the inverse times F, and times D.
+        loc, log_scale, factor = parameters
+        variance = (2.0 * log_scale).exp()
+        scaled = factor / variance[:, None]
+        inner = torch.eye(factor.shape[1], dtype=factor.dtype, device=factor.device)
+        solved = torch.linalg.solve(inner + factor.T @ scaled, scaled.T).T  # D x R
+        share = 1.0 - (factor * solved).sum(1)
+        return torch.zeros_like(loc), share, solved
+
+    def distribution(self, parameters: Parameters) -> dist.TorchDistribution:
+        loc, log_scale, factor = (p.to(torch.float64) for p in parameters)
+        return dist.LowRankMultivariateNormal(
+            loc, factor, (2.0 * log_scale).exp(), validate_args=False
+        )
+
+
+def _rank(dim: int) -> int:
+    return max(1, round(math.sqrt(dim)))
+
+
+GuideName = Literal["mean_field", "full_rank", "low_rank", "flow"]
+GUIDES: dict[str, type[AbstractGuide]] = {
+    "mean_field": MeanField,
+    "full_rank": FullRank,
+    "low_rank": LowRank,
+    "flow": Flow,
+}

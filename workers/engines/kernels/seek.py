@@ -14,7 +14,7 @@ from torch import Tensor
 from models.density import AbstractLogDensity, Target
 from workers.engines.kernels.ascent import HESSIAN_LIMIT
 from workers.engines.kernels.frame import Frame, frame_of, round_frame
-from workers.engines.kernels.guides import AbstractGuide, standard_normal
+from workers.engines.kernels.guide import AbstractGuide, standard_normal
 from workers.engines.kernels.lbfgs import LbfgsState, start_lbfgs, step_lbfgs
 from workers.engines.kernels.newton import NewtonState, start_newton, step_newton
 from workers.engines.kernels.objective import Objective

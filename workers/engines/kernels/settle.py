@@ -16,7 +16,8 @@ from torch import Tensor
 
 from models.density import AbstractLogDensity, Target
 from workers.engines.kernels.frame import Frame
-from workers.engines.kernels.guides import MeanField, standard_normal
+from workers.engines.kernels.guide import standard_normal
+from workers.engines.kernels.guides import MeanField
 from workers.engines.kernels.lbfgs import LbfgsState, start_lbfgs, step_lbfgs
 from workers.engines.kernels.objective import log_density
 

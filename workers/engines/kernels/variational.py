@@ -13,9 +13,10 @@ from models.density import AbstractLogDensity
 from workers.diagnostics import pareto_k_warning
 from workers.engines.engine import Draws, Info
 from workers.engines.kernels.adam import AdamState, start_adam, step_adam
-from workers.engines.kernels.elbo import estimate_elbo, log_weights
+from workers.engines.kernels.elbo import estimate_elbo, gradient_variance, log_weights
 from workers.engines.kernels.frame import Frame
-from workers.engines.kernels.guides import GUIDES, AbstractGuide, Parameters
+from workers.engines.kernels.guide import AbstractGuide, Parameters
+from workers.engines.kernels.guides import GUIDES
 from workers.engines.kernels.initial import find_initial
 from workers.engines.kernels.pareto import pareto_k
 from workers.engines.kernels.plateau import Plateau, follow, last_windows
@@ -35,8 +36,8 @@ from workers.summaries import summarize
 TRACE_EVERY, LONGEST = 10, 2000
 #: Draws of one step of the last phase, and draws at the least that judge the fit.
 BLOCK, JUDGED_BY = 250, 4000
-#: Estimates in a row that may be not finite.
-PATIENCE = 100
+#: Estimates in a row that may be not finite; and gradients that their variance is measured from.
+PATIENCE, MEASURED = 100, 32
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,8 @@ class Fit:
     trace: tuple[tuple[int, float], ...] = ()
     #: Estimates in a row that were not finite.
     lost: int = 0
+    #: Of the gradient's estimate where the fit ended, summed over the parameters.
+    variance: float | None = None
 
     @property
     def average(self) -> Parameters:
@@ -89,7 +92,9 @@ def begin(options: ViOptions, density: AbstractLogDensity, generator: torch.Gene
 
     Raises:
         NoInitialPointError: no finite starting point in 100 tries.
+        DefinitionError: the guide cannot serve the model.
     """
+    options.check(density.dim)
     point = find_initial(density, generator, options.particles)
     seek = start_seek(density, _guide(options), point.z)
     weights = torch.empty(0, dtype=torch.float64, device=density.device)
@@ -163,7 +168,13 @@ def _fit(
     generator: torch.Generator,
 ) -> tuple[ViState, tuple[int, float] | None]:
     estimate = estimate_elbo(
-        density, _guide(options), fit.frame, fit.parameters, generator, options.particles
+        density,
+        _guide(options),
+        fit.frame,
+        fit.parameters,
+        generator,
+        options.particles,
+        options.ascent,
     )
     fit = replace(fit, steps=fit.steps + 1)
     if not math.isfinite(estimate.elbo):
@@ -177,7 +188,28 @@ def _fit(
     least = last_windows(size, options.particles, options.steps)
     plateau = follow(fit.plateau, estimate.elbo, options.tolerance, least)
     fit, point = _trace(replace(fit, plateau=plateau), estimate.elbo, options)
-    return replace(state, fit=fit, outcome=_end(options, fit)), point
+    outcome = _end(options, fit)
+    if outcome is not None:
+        fit = replace(fit, variance=_variance(options, density, fit, generator))
+    return replace(state, fit=fit, outcome=outcome), point
+
+
+def _variance(
+    options: ViOptions, density: AbstractLogDensity, fit: Fit, generator: torch.Generator
+) -> float | None:
+    """Measure the gradient's estimate, with numbers that nobody else will see."""
+    own = torch.Generator(density.device)
+    own.set_state(generator.get_state())
+    return gradient_variance(
+        density,
+        _guide(options),
+        fit.frame,
+        fit.average,
+        own,
+        options.particles,
+        options.ascent,
+        MEASURED,
+    )
 
 
 def _cooling(options: ViOptions, fit: Fit) -> float:
@@ -245,7 +277,7 @@ def _info(
 def conclude(state: ViState, outcome: Outcome, draws: Draws) -> Findings:
     """Return the ELBO with its error, Pareto k, and the summary of the draws."""
     weights = state.weights
-    elbo = _result(state.fit.trace if state.fit else (), weights)
+    elbo = _result(state.fit, weights)
     warning = pareto_k_warning(elbo.pareto_k) if len(weights) else None
     return Findings(
         outcome=outcome,
@@ -258,7 +290,8 @@ def conclude(state: ViState, outcome: Outcome, draws: Draws) -> Findings:
     )
 
 
-def _result(trace: tuple[tuple[int, float], ...], weights: Tensor) -> ElboResult:
+def _result(fit: Fit | None, weights: Tensor) -> ElboResult:
+    trace = fit.trace if fit else ()
     final, error = None, None
     if len(weights) > 1 and bool(weights.isfinite().all()):
         final = float(weights.mean())
@@ -269,4 +302,5 @@ def _result(trace: tuple[tuple[int, float], ...], weights: Tensor) -> ElboResult
         final=final,
         standard_error=error,
         pareto_k=pareto_k(weights),
+        gradient_variance=fit.variance if fit else None,
     )

@@ -1,17 +1,13 @@
 """Options of variational inference."""
 
-from typing import Any, Literal
+from typing import Literal, Self
 
-from pydantic import ConfigDict, Field, field_validator
+from pydantic import ConfigDict, Field, model_validator
 
+from models.errors import DefinitionError
 from workers.engines.engine import EngineOptions
-from workers.engines.kernels.guides import GUIDES
-
-BUILT = {
-    "guide": tuple(GUIDES),
-    "objective": ("elbo",),
-    "estimator": ("reparameterized",),
-}
+from workers.engines.kernels.elbo import Ascent, Bound, Estimator
+from workers.engines.kernels.guides import GuideName
 
 
 class ViOptions(EngineOptions):
@@ -22,10 +18,11 @@ class ViOptions(EngineOptions):
     )
 
     kind: Literal["vi"] = "vi"
-    guide: Literal["mean_field", "full_rank", "low_rank", "flow"] = Field(
+    guide: GuideName = Field(
         default="mean_field",
-        description="Family on the unconstrained space: independent normals (`mean_field`), a "
-        "multivariate normal (`full_rank`); the others are not available yet.",
+        description="Family on the unconstrained space: independent normals (`mean_field`); a "
+        "multivariate normal (`full_rank`), or with few correlated directions (`low_rank`); a "
+        "normal bent by autoregressive networks (`flow`).",
     )
     steps: int = Field(
         default=10_000, ge=1, le=10_000_000, description="Steps at the most; it stops by itself."
@@ -39,12 +36,18 @@ class ViOptions(EngineOptions):
         le=10.0,
         description="Adam's step at the start, in posterior standard deviations; it falls later.",
     )
-    objective: Literal["elbo", "renyi", "iwae"] = Field(
-        default="elbo", description="Only `elbo` for now."
+    objective: Bound = Field(
+        default="elbo",
+        description="The bound that is climbed: `elbo`; or tighter ones that weigh particles, "
+        "`renyi` of order 1/2 and `iwae`. The result's bound is the ELBO in any case.",
     )
-    estimator: Literal[
-        "reparameterized", "score_function", "doubly_reparameterized", "sticking_the_landing"
-    ] = Field(default="reparameterized", description="Only `reparameterized` for now.")
+    estimator: Estimator = Field(
+        default="reparameterized",
+        description="Of the gradient: `reparameterized`, along the way from the noise; "
+        "`sticking_the_landing` and `doubly_reparameterized`, without the noise that it has at the "
+        "optimum, of the ELBO and of weighted bounds; `score_function`, of the ELBO, with the "
+        "other particles as a baseline.",
+    )
     tolerance: float = Field(
         default=1e-3,
         gt=0.0,
@@ -55,11 +58,43 @@ class ViOptions(EngineOptions):
         default=1000, ge=1, le=10_000_000, description="Draws from the fitted guide."
     )
 
-    @field_validator("guide", "objective", "estimator")
-    @classmethod
-    def _is_built(cls, value: str, info: Any) -> str:
-        built = BUILT[info.field_name]
-        if value not in built:
-            names = " or ".join(f"'{name}'" for name in built)
-            raise ValueError(f"'{value}' is not available yet; use {names}")
-        return value
+    @property
+    def ascent(self) -> Ascent:
+        """What is climbed, and how its gradient is estimated."""
+        return Ascent(self.objective, self.estimator)
+
+    @model_validator(mode="after")
+    def _fit_together(self) -> Self:
+        serves = {
+            "reparameterized": ("elbo", "renyi", "iwae"),
+            "score_function": ("elbo",),
+            "sticking_the_landing": ("elbo",),
+            "doubly_reparameterized": ("renyi", "iwae"),
+        }[self.estimator]
+        if self.objective not in serves:
+            raise ValueError(
+                f"the estimator '{self.estimator}' serves the objective {_or(serves)}, "
+                f"not '{self.objective}'"
+            )
+        if self.guide == "flow" and not self.ascent.plain:
+            raise ValueError(
+                "the guide 'flow' has no density at given points; write the objective 'elbo' with "
+                "the estimator 'reparameterized'"
+            )
+        return self
+
+    def check(self, dim: int) -> None:
+        """Refuse a guide that cannot serve so few unknowns.
+
+        Raises:
+            DefinitionError: the guide bends coordinates by each other, and there is one alone.
+        """
+        if self.guide == "flow" and dim < 2:
+            raise DefinitionError(
+                "engine.guide",
+                "a flow needs two unknowns at least; write 'mean_field' or 'full_rank'",
+            )
+
+
+def _or(names: tuple[str, ...]) -> str:
+    return " or ".join(f"'{name}'" for name in names)

@@ -121,8 +121,12 @@ def test_derivatives_that_cannot_be_are_refused(web: Web, body: Any, path: str) 
     assert found["errors"][0]["path"].startswith(path)
 
 
-def test_symbolic_derivatives_are_to_come(web: Web) -> None:
+def test_symbolic_derivatives_come_with_their_formulas(web: Web) -> None:
     model = web.post("/v1/models", BODY).json()["id"]
-    body = {"data": DATA, "at": POINT, "mode": "symbolic"}
-    found = assert_problem(web.post(f"/v1/models/{model}/derivatives", body), 422)
-    assert "not available yet" in found["detail"]
+    path = f"/v1/models/{model}/derivatives"
+    found = web.post(path, {"data": DATA, "at": POINT, "mode": "symbolic"}).json()
+    plain = web.post(path, {"data": DATA, "at": POINT}).json()
+    assert found["gradient"]["eta"] == pytest.approx(plain["gradient"]["eta"])
+    assert "Sum(" in found["symbolic"]["text"]
+    assert "eta" in found["symbolic"]["latex"]
+    assert set(found["symbolic"]["gradient"]) == {"mu", "tau", "eta"}

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from scipy import stats
 
 from services.gateway.deps import Deps
 from services.gateway.examples import DATA, EIGHT_SCHOOLS
@@ -73,3 +74,31 @@ def test_what_a_running_and_a_cancelled_job_have(web: Web, deps: Deps) -> None:
     web.post(job["links"]["cancel"])
     assert wait(web, job["id"], *ENDED)["state"] == "cancelled"
     assert web.get(link).json()["partial"] is True
+
+
+def test_the_evidence_of_two_unknowns(web: Web) -> None:
+    # y ~ N(mu, 2), mu ~ N(0, 3): y is N(0, 3^2 + 2^2) before it is seen.
+    model = {
+        "language": "graph",
+        "sites": [
+            {"name": "mu", "distribution": "Normal", "args": {"loc": 0, "scale": 3}},
+            {"name": "s", "distribution": "Gamma", "args": {"concentration": 3, "rate": 1}},
+            {
+                "name": "y",
+                "distribution": "Normal",
+                "args": {"loc": "mu", "scale": 2},
+                "observed": "y",
+            },
+        ],
+    }
+    job = web.post("/v1/jobs", {**BODY, "model": model, "data": {"y": 1.5}}).json()
+    found = web.get(f"/v1/jobs/{job['id']}/evidence").json()
+    assert found["log_evidence"] == pytest.approx(stats.norm.logpdf(1.5, 0, 13**0.5), abs=1e-8)
+    assert found["unknowns"] == 2
+    assert found["error"] < 1e-8
+
+
+def test_the_evidence_of_many_unknowns_is_not_for_quadrature(web: Web) -> None:
+    job = web.post("/v1/jobs", BODY).json()
+    found = assert_problem(web.get(f"/v1/jobs/{job['id']}/evidence"), 422)
+    assert "laplace" in found["detail"] or "laplace" in found["errors"][0]["message"]

@@ -2,12 +2,15 @@
 
 import math
 
+import pytest
 import torch
+from torch import Tensor
 
-from tests.workers.densities import GaussianDensity, half_space
-from workers.engines.kernels.elbo import estimate_elbo, log_weights
+from tests.workers.densities import FunctionDensity, GaussianDensity, half_space
+from workers.engines.kernels.elbo import Ascent, estimate_elbo, gradient_variance, log_weights
 from workers.engines.kernels.frame import Frame
-from workers.engines.kernels.guides import FullRank, MeanField
+from workers.engines.kernels.guide import AbstractGuide, Parameters
+from workers.engines.kernels.guides import FullRank, LowRank, MeanField
 
 LOC = torch.tensor([3.0, -1.0], dtype=torch.float64)
 COVARIANCE = torch.tensor([[4.0, 1.0], [1.0, 0.5]], dtype=torch.float64)
@@ -41,3 +44,90 @@ def test_particles_outside_the_support_make_no_estimate() -> None:
     generator = torch.Generator().manual_seed(0)
     found = estimate_elbo(half_space(), guide, frame, guide.start(frame), generator, 16)
     assert math.isnan(found.elbo)
+
+
+#: Every bound with every estimator that serves it.
+ASCENTS = [
+    Ascent("elbo", "reparameterized"),
+    Ascent("elbo", "sticking_the_landing"),
+    Ascent("elbo", "score_function"),
+    Ascent("renyi", "reparameterized"),
+    Ascent("renyi", "doubly_reparameterized"),
+    Ascent("iwae", "reparameterized"),
+    Ascent("iwae", "doubly_reparameterized"),
+]
+FRAMES = {
+    False: Frame(torch.zeros(2).double(), torch.ones(2).double()),
+    True: Frame(torch.zeros(2).double(), torch.eye(2).double()),
+}
+
+
+def skewed() -> FunctionDensity:
+    def likelihood(x: Tensor) -> Tensor:
+        return -(x[:, :1].exp()) + 1.5 * x[:, :1] - 0.5 * (x[:, 1:] - 0.5 * x[:, :1] ** 2) ** 2
+
+    return FunctionDensity(likelihood, {"x": ((2,), "real")})
+
+
+def gradients(guide: AbstractGuide, known: Parameters, ascent: Ascent, seed: int) -> Tensor:
+    """Many estimates of one gradient, as rows."""
+    generator = torch.Generator().manual_seed(seed)
+    rows = []
+    for _ in range(2000):
+        frame = FRAMES[guide.dense]
+        found = estimate_elbo(skewed(), guide, frame, known, generator, 6, ascent)
+        rows.append(torch.cat([g.reshape(-1) for g in found.gradient]))
+    return torch.stack(rows)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "guide", [MeanField(), FullRank(), LowRank()], ids=lambda g: type(g).__name__
+)
+@pytest.mark.parametrize("bound", ["elbo", "renyi", "iwae"])
+def test_estimators_of_one_bound_agree(guide: AbstractGuide, bound: str) -> None:
+    known = tuple(p + 0.2 for p in guide.start(FRAMES[guide.dense]))
+    first, *others = [
+        gradients(guide, known, ascent, seed)
+        for seed, ascent in enumerate(a for a in ASCENTS if a.bound == bound)
+    ]
+    for other in others:
+        error = ((first.var(0) + other.var(0)) / len(first)).sqrt()
+        assert bool(((first.mean(0) - other.mean(0)).abs() < 4 * error + 1e-12).all())
+
+
+def test_at_the_optimum_the_landing_sticks() -> None:
+    density = GaussianDensity(LOC, COVARIANCE)
+    frame, guide = Frame(LOC, torch.linalg.cholesky(COVARIANCE)), FullRank()
+    known, generator = guide.start(frame), torch.Generator().manual_seed(0)
+    variance = {
+        ascent: gradient_variance(density, guide, frame, known, generator, 8, ascent, 50)
+        for ascent in ASCENTS
+    }
+    for ascent in (ASCENTS[1], ASCENTS[4], ASCENTS[6]):
+        assert variance[ascent] == pytest.approx(0.0, abs=1e-20)
+    plain, score = variance[ASCENTS[0]], variance[ASCENTS[2]]
+    assert plain is not None
+    assert score is not None
+    assert plain > 0.01
+    # All weights are equal: what is left of each is nothing.
+    assert score == pytest.approx(0.0, abs=1e-20)
+
+
+def test_bounds_tighten_with_their_particles() -> None:
+    # The evidence of a normal is 1; the guide is too narrow.
+    density, guide = GaussianDensity(LOC, COVARIANCE), MeanField()
+    frame = Frame(LOC, 0.6 * COVARIANCE.diagonal().sqrt())
+    known, generator = guide.start(frame), torch.Generator().manual_seed(0)
+
+    def mean(ascent: Ascent, particles: int) -> float:
+        found = [
+            estimate_elbo(density, guide, frame, known, generator, particles, ascent).elbo
+            for _ in range(2000)
+        ]
+        return sum(found) / len(found)
+
+    elbo = mean(ASCENTS[0], 4)
+    few, many = mean(Ascent("iwae"), 4), mean(Ascent("iwae"), 64)
+    renyi = mean(Ascent("renyi"), 4)
+    assert elbo < renyi < few < many < 0.02

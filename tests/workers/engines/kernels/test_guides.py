@@ -1,14 +1,24 @@
 """Guides: their gradients against automatic differentiation, their entropy against torch's."""
 
+import math
+
 import pytest
 import torch
 from torch.distributions import MultivariateNormal
 
 from workers.engines.kernels.frame import Frame
-from workers.engines.kernels.guides import GUIDES, Parameters, standard_normal
+from workers.engines.kernels.guide import (
+    AbstractGuide,
+    AbstractNormal,
+    Parameters,
+    independent_normal,
+    standard_normal,
+)
+from workers.engines.kernels.guides import GUIDES
 
 ROOT = torch.tensor([[2.0, 0.0, 0.0], [0.5, 1.0, 0.0], [-1.0, 0.3, 0.1]], dtype=torch.float64)
 CENTRE = torch.tensor([1.0, 2.0, 3.0], dtype=torch.float64)
+NORMALS = [name for name, guide in GUIDES.items() if issubclass(guide, AbstractNormal)]
 
 
 def frame(name: str) -> Frame:
@@ -23,41 +33,93 @@ def parameters(name: str) -> Parameters:
     )
 
 
+def noise_of(guide: AbstractGuide, count: int) -> torch.Tensor:
+    like = CENTRE.new_empty(guide.noise(len(CENTRE)))
+    return independent_normal(torch.Generator().manual_seed(1), count, like)
+
+
 @pytest.mark.parametrize("name", GUIDES)
 def test_the_gradient_is_that_of_the_elbo(name: str) -> None:
     guide, known = GUIDES[name](), tuple(p.requires_grad_() for p in parameters(name))
-    noise = standard_normal(torch.Generator().manual_seed(1), 8, CENTRE)
+    noise = noise_of(guide, 8)
     w = guide.place(known, noise)
     slopes = -(w**3) + w.sum(1, keepdim=True)
     log_density = (-(w**4) / 4).sum(1) + w.sum(1) ** 2 / 2
-    elbo = log_density.mean() + guide.entropy(known, frame(name))
+    elbo = log_density.mean() + guide.entropy(known, noise)
     automatic = torch.autograd.grad(elbo, known)
-    by_hand = guide.pull(known, noise, slopes)
+    by_hand = guide.pull(known, noise, slopes.detach())
     for one, other in zip(automatic, by_hand, strict=True):
         torch.testing.assert_close(one, other)
 
 
 @pytest.mark.parametrize("name", GUIDES)
-def test_entropy_and_density_are_those_of_z(name: str) -> None:
+def test_the_log_density_is_that_of_the_way_from_the_noise(name: str) -> None:
     guide, known = GUIDES[name](), parameters(name)
-    noise = standard_normal(torch.Generator().manual_seed(1), 4, CENTRE)
-    matrix = torch.func.jacrev(lambda e: frame(name).place(guide.place(known, e[None]))[0])(
-        noise[0]
+    noise = noise_of(guide, 4)
+    found = guide.log_prob(known, noise, guide.place(known, noise))
+    if name == "low_rank":  # more noise than coordinates
+        loc, log_scale, factor = known
+        covariance = factor @ factor.T + torch.diag((2 * log_scale).exp())
+        exact = MultivariateNormal(loc, covariance).log_prob(guide.place(known, noise))
+    else:
+        way = torch.func.vmap(torch.func.jacrev(lambda e: guide.place(known, e[None])[0]))
+        exact = -0.5 * (noise**2).sum(1) - 1.5 * math.log(2 * math.pi)
+        exact = exact - torch.linalg.slogdet(way(noise))[1]
+    torch.testing.assert_close(found, exact)
+
+
+@pytest.mark.parametrize("name", NORMALS)
+def test_the_entropy_is_minus_the_mean_log_density(name: str) -> None:
+    guide, known = GUIDES[name](), parameters(name)
+    noise = noise_of(guide, 100_000)
+    log_prob = guide.log_prob(known, noise, guide.place(known, noise))
+    error = float(log_prob.std()) / math.sqrt(len(noise))
+    assert abs(float(guide.entropy(known, noise) + log_prob.mean())) < 4 * error
+
+
+@pytest.mark.parametrize("name", NORMALS)
+def test_slope_and_score_are_those_of_the_density(name: str) -> None:
+    guide, known = GUIDES[name](), parameters(name)
+    assert isinstance(guide, AbstractNormal)
+    w = torch.randn(5, 3, generator=torch.Generator().manual_seed(2), dtype=torch.float64)
+    exact = guide.distribution(known)
+    covariance = exact.variance.diag() if name == "mean_field" else exact.covariance_matrix
+    if name == "mean_field":
+        covariance = torch.diag(exact.variance)
+    torch.testing.assert_close(
+        guide.slope(known, w), -torch.linalg.solve(covariance, (w - known[0]).T).T
     )
-    loc = frame(name).place(guide.place(known, torch.zeros_like(noise[:1])))[0]
-    exact = MultivariateNormal(loc, matrix @ matrix.T)
-    torch.testing.assert_close(guide.entropy(known, frame(name)), exact.entropy())
-    w = guide.place(known, noise)
-    log_q = guide.distribution(known).log_prob(w) - frame(name).log_det()
-    torch.testing.assert_close(log_q, exact.log_prob(frame(name).place(w)))
+    weights = torch.linspace(-1.0, 1.0, 5, dtype=torch.float64)
+    score = guide.score(known, w, weights)
+    loc = torch.linalg.solve(covariance, (weights[:, None] * (w - known[0])).sum(0))
+    torch.testing.assert_close(score[0], loc)
+    assert [s.shape for s in score] == [p.shape for p in known]
 
 
-@pytest.mark.parametrize("name", GUIDES)
+@pytest.mark.parametrize("name", ["mean_field", "full_rank"])
 def test_the_start_is_the_frame(name: str) -> None:
     noise = torch.randn(3, 3, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
     torch.testing.assert_close(
         GUIDES[name]().place(GUIDES[name]().start(frame(name)), noise), noise
     )
+
+
+@pytest.mark.parametrize("name", ["low_rank", "flow"])
+def test_other_guides_start_near_it(name: str) -> None:
+    guide = GUIDES[name]()
+    noise, start = noise_of(guide, 200), guide.start(frame(name))
+    assert float((guide.place(start, noise) - noise[:, :3]).abs().max()) < 1.0
+    again = guide.start(frame(name))
+    assert all(torch.equal(one, other) for one, other in zip(start, again, strict=True))
+
+
+def test_a_flows_jacobian_is_triangular_and_its_layers_differ() -> None:
+    guide = GUIDES["flow"]()
+    known = guide.start(Frame(torch.zeros(5).double(), torch.ones(5).double()))
+    point = torch.linspace(-1.0, 1.0, 5, dtype=torch.float64)
+    one = torch.func.jacrev(lambda e: guide.place(known, e[None])[0])(point)
+    assert bool((one.diagonal() != 0).all())
+    assert not torch.equal(known[2], known[6])
 
 
 def test_noise_comes_in_mirrored_pairs() -> None:

@@ -8,7 +8,7 @@ import torch
 from models.density import AbstractLogDensity
 from tests.workers.densities import FunctionDensity, GaussianDensity, funnel
 from workers.engines.kernels.frame import Frame, round_frame
-from workers.engines.kernels.guides import standard_normal
+from workers.engines.kernels.guide import standard_normal
 from workers.engines.kernels.settle import FIXED, FixedElbo, settled, start_settle, step_settle
 
 
