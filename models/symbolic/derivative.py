@@ -35,8 +35,37 @@ class Formulas:
 
 def formulas(expr: sp.Expr, basis: Basis) -> Formulas:
     """Return a formula with its gradient."""
-    gradient = {p.name: sp.diff(expr, _entry(p, _FIRST)) for p in basis.parameters}
+    gradient = {p.name: collapsed(sp.diff(expr, _entry(p, _FIRST))) for p in basis.parameters}
     return Formulas(expr, gradient)
+
+
+def collapsed(expr: sp.Expr) -> sp.Expr:
+    """Return a formula without sums of which one index alone counts: `sum_i d(i, m) f(i) = f(m)`.
+
+    Indices of entries lie within the sum's.
+    """
+
+    def is_sum(part: sp.Basic) -> bool:
+        return isinstance(part, sp.Sum) and len(part.limits) == 1
+
+    return expr.replace(is_sum, _without_index)
+
+
+def _without_index(part: sp.Sum) -> sp.Expr:
+    index = part.limits[0][0]
+    return sp.Add(
+        *(_chosen(term, index, part.limits[0]) for term in sp.Add.make_args(part.function))
+    )
+
+
+def _chosen(term: sp.Expr, index: sp.Symbol, limits: sp.Tuple) -> sp.Expr:
+    """Return the sum of one term over an index."""
+    for factor in sp.Mul.make_args(term):
+        if isinstance(factor, sp.KroneckerDelta) and index in factor.args[:2]:
+            (other,) = (place for place in factor.args[:2] if place != index)
+            if index not in other.free_symbols:
+                return (term / factor).subs(index, other)
+    return sp.Sum(term, limits)
 
 
 def symbolic(

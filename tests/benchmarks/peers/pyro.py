@@ -34,13 +34,13 @@ class Pyro(AbstractSampler):
         scope: dict[str, Any] = {"pyro": pyro, "dist": dist, "torch": torch}
         exec(compile(row.definition()["source"], row.name, "exec"), scope)
         self._row = row
-        self._model: Callable[..., None] = scope["model"]
-        self._data = {name: _argument(name, value) for name, value in data.items()}
+        self.model: Callable[..., None] = scope["model"]
+        self.data = {name: _argument(name, value) for name, value in data.items()}
 
     def run(self, seed: int) -> Run:
         start = time.perf_counter()
         pyro.set_rng_seed(seed)
-        kernel = NUTS(self._model, init_strategy=start_near_zero, max_plate_nesting=PLATES)
+        kernel = NUTS(self.model, init_strategy=start_near_zero, max_plate_nesting=PLATES)
         turns: list[float] = []
         mcmc = MCMC(
             kernel,
@@ -49,7 +49,7 @@ class Pyro(AbstractSampler):
             disable_progbar=True,
             hook_fn=lambda *_: turns.append(time.perf_counter()),
         )
-        mcmc.run(**self._data)
+        mcmc.run(**self.data)
         values = {name: value[None].numpy() for name, value in mcmc.get_samples().items()}
         derived = {name: self._derived(name, values) for name in self._row.derived}
         warm, end = turns[WARMUP - 1], time.perf_counter()
@@ -62,8 +62,8 @@ class Pyro(AbstractSampler):
 
     def gradient_seconds(self) -> float:
         initial, potential, _, _ = initialize_model(
-            self._model,
-            model_kwargs=self._data,
+            self.model,
+            model_kwargs=self.data,
             init_strategy=start_near_zero,
             max_plate_nesting=PLATES,
         )
@@ -80,8 +80,8 @@ class Pyro(AbstractSampler):
         tensors = {key: torch.as_tensor(value[0]) for key, value in values.items()}
         found = []
         for i in range(DRAWS):
-            fixed = pyro.condition(self._model, data={k: v[i] for k, v in tensors.items()})
-            trace = pyro.poutine.trace(fixed).get_trace(**self._data)
+            fixed = pyro.condition(self.model, data={k: v[i] for k, v in tensors.items()})
+            trace = pyro.poutine.trace(fixed).get_trace(**self.data)
             found.append(trace.nodes[name]["value"])
         return torch.stack(found)[None].numpy()
 

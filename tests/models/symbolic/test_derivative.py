@@ -49,6 +49,20 @@ def test_a_formula_does_not_grow_with_the_rows() -> None:
     assert len(str(few.value)) == pytest.approx(len(str(many.value)), abs=4)
 
 
+def test_the_derivative_by_an_entry_is_that_of_its_term() -> None:
+    source = """
+def model(y):
+    with pyro.plate("row", len(y)):
+        theta = pyro.sample("theta", dist.Normal(0.0, 2.0))
+        pyro.sample("y", dist.Normal(theta, 1.0), obs=y)
+"""
+    at = Question(torch.tensor([0.7, 0.1]).double())
+    _, found = symbolic_of(density(source, y=[1.0, 2.0]), "log_density", at)
+    m = sp.Symbol("m", integer=True, nonnegative=True)
+    theta, y = (sp.IndexedBase(name, real=True) for name in ("theta", "y"))
+    assert sp.simplify(found.gradient["theta"] - (y[m] - theta[m] - theta[m] / 4)) == 0
+
+
 SOURCES = {
     "hierarchy": (
         """

@@ -17,6 +17,7 @@ JOB = {"id": "j", "state": "succeeded", "engine": {"kind": "mle"}}
 DONE = b'id: 1\nevent: state\ndata: {"state": "succeeded"}\n\n'
 MODEL = {"language": "graph", "sites": []}
 COLUMN = {"name": "y", "dtype": "int64", "shape": [2], "levels": None}
+CHECKED = {"modes": {}, "absent": {}, "largest_disagreement": None, "where": None}
 DATASET = {"id": "d", "columns": [COLUMN], "shapes": {"y": [2]}, "bytes": 16, "created_at": "now"}
 
 #: Command -> arguments of a call that ends well, and a part of its document.
@@ -27,6 +28,7 @@ WELL: dict[str, tuple[list[str], Any]] = {
     "draws": (["j"], {"mu": [[1.5]]}),
     "plot": (["j", "trace"], {"svg": "<svg/>"}),
     "cancel": (["j"], JOB),
+    "gradcheck": (["MODEL"], CHECKED),
     "datasets list": ([], [DATASET]),
     "datasets add": (["MODEL"], DATASET),
     "datasets show": (["d"], DATASET),
@@ -41,6 +43,7 @@ BADLY: dict[str, tuple[list[str], int, str]] = {
     "draws": (["j", "--format", "csv", "--server", "URL"], 2, "The input is not valid"),
     "plot": (["none", "trace", "--server", "URL"], 2, "Not found"),
     "cancel": (["none", "--server", "URL"], 2, "Not found"),
+    "gradcheck": (["no.py", "--server", "URL"], 2, "The input is not valid"),
     "datasets list": (["--server", "ABSENT"], 1, "The service does not answer"),
     "datasets add": (["no.csv", "--server", "URL"], 2, "The input is not valid"),
     "datasets show": (["none", "--server", "URL"], 2, "Not found"),
@@ -73,6 +76,8 @@ def url() -> Iterator[str]:
     script.on("GET /v1/jobs/j/draws", Answer({"mu": [[1.5]]}))
     script.on("GET /v1/jobs/j/plots/trace", Answer(b"<svg/>"))
     script.on("POST /v1/jobs/j/cancel", Answer(JOB))
+    script.on("POST /v1/models", Answer({"id": "m"}, 201))
+    script.on("POST /v1/models/m/derivatives", Answer(CHECKED))
     script.on("GET /v1/datasets", Answer({"datasets": [DATASET], "next_page_token": None}))
     script.on("POST /v1/datasets", Answer(DATASET, 201))
     script.on("GET /v1/datasets/d", Answer(DATASET))
