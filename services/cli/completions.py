@@ -17,6 +17,7 @@ DEFAULT_SERVER, SERVER_VARIABLE = "http://127.0.0.1:8000", "CREDENCE_SERVER"
 #: torch.
 ENGINES = ("auto", "chees", "nuts", "hmc", "vi", "pathfinder", "laplace", "mle", "map")
 PRECISIONS = ("float64", "float32", "mixed")
+TIERS = ("auto", "interpreted", "compiled")
 STATES = ("queued", "running", "succeeded", "failed", "cancelled", "expired")
 #: Ids offered at the most, and seconds to wait for them.
 _OFFERED, _PATIENCE = 50, 1.0
@@ -30,6 +31,11 @@ def engines(incomplete: str) -> list[str]:
 def precisions(incomplete: str) -> list[str]:
     """Offer precisions."""
     return _starting(PRECISIONS, incomplete)
+
+
+def tiers(incomplete: str) -> list[str]:
+    """Offer tiers."""
+    return _starting(TIERS, incomplete)
 
 
 def states(incomplete: str) -> list[str]:

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from services.cli.comparison import print_fits
-from services.cli.completions import SERVER_VARIABLE, dataset_ids, engines, precisions
+from services.cli.completions import SERVER_VARIABLE, dataset_ids, engines, precisions, tiers
 from services.cli.documents import emit
 from services.cli.exits import FAILED, complain, explained, output
 from services.cli.fits import Fit, collected, submitted
@@ -56,6 +56,9 @@ def fit(
     precision: Annotated[
         str | None, typer.Option(help="float64, float32 or mixed.", autocompletion=precisions)
     ] = None,
+    tier: Annotated[
+        str | None, typer.Option(help="auto, interpreted or compiled.", autocompletion=tiers)
+    ] = None,
     server: Annotated[
         str | None,
         typer.Option("--server", envvar=SERVER_VARIABLE, help="Address; an own one if absent."),
@@ -67,7 +70,8 @@ def fit(
         requests = engine_options(kinds or ["nuts"], assignments or [])
         given = data_of(data, dataset, columns or [])
         with service(server) as url, Client(url) as client:
-            jobs = submitted(client, model, given, requests, seed=seed, precision=precision)
+            circumstances = {"seed": seed, "precision": precision, "tier": tier}
+            jobs = submitted(client, model, given, requests, **circumstances)
             fits = collected(client, jobs)
     if as_json:
         emit(_document(fits))

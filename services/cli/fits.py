@@ -62,7 +62,7 @@ def submitted(
         model: the model's file.
         data: the data, their file, or a reference to a data set.
         requests: each engine's options.
-        **circumstances: `seed` and `precision`.
+        **circumstances: `seed`, `precision` and `tier`.
 
     Raises:
         ClientError: one was refused; a note says which.

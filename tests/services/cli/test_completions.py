@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from services.cli.app import app
-from services.cli.completions import ENGINES, PRECISIONS, STATES
+from services.cli.completions import ENGINES, PRECISIONS, STATES, TIERS
 from tests.services.client.server import Answer, Script, serving
 from workers.engines import ENGINES as REAL_ENGINES
 from workers.jobs import JobState
@@ -37,8 +37,9 @@ def offered(line: str, **environment: str) -> list[str]:
 def test_what_is_offered_is_what_there_is() -> None:
     assert set(ENGINES) == {"auto", *REAL_ENGINES}
     assert set(STATES) == set(JobState)
-    annotation = JobRequest.model_fields["precision"].annotation
-    assert set(PRECISIONS) == set(getattr(annotation, "__args__", ()))
+    for name, offer in (("precision", PRECISIONS), ("tier", TIERS)):
+        annotation = JobRequest.model_fields[name].annotation
+        assert set(offer) == set(getattr(annotation, "__args__", ()))
 
 
 @pytest.mark.parametrize(
@@ -47,6 +48,7 @@ def test_what_is_offered_is_what_there_is() -> None:
         ("credence fit m.py --engine n", ["nuts"]),
         ("credence fit m.py --engine nuts --engine m", ["mle", "map"]),
         ("credence fit m.py --precision m", ["mixed"]),
+        ("credence fit m.py --tier c", ["compiled"]),
         ("credence jobs --state ru", ["running"]),
         ("credence res", ["result"]),
     ],
