@@ -3,8 +3,10 @@
 Shape letters: `C` chains, `N` draws, `M` entries.
 """
 
+import itertools
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -28,6 +30,8 @@ class Progress:
     ess_bulk: float | None
     #: The largest R-hat of an entry, nested where chains share starts; may be infinite.
     r_hat: float | None
+    #: The entry with the smallest bulk ESS, counted over all quantities.
+    worst: int | None = field(default=None, compare=False)
 
 
 class Goal(BaseModel):
@@ -59,7 +63,10 @@ class Goal(BaseModel):
 
 
 def measure(
-    values: Mapping[str, Array], superchains: int | None = None, enough: float | None = None
+    values: Mapping[str, Array],
+    superchains: int | None = None,
+    enough: float | None = None,
+    worst: int | None = None,
 ) -> Progress:
     """Return how good the draws are.
 
@@ -70,17 +77,24 @@ def measure(
         values: draws by quantity, `C x N x shape` each.
         superchains: number of groups of adjacent chains that share a start.
         enough: the bulk ESS below which nobody asks for R-hat, which is then None.
+        worst: an entry to look at first: where it has not enough, the others are not looked at.
     """
     draws = MemoryDraws(values, {})
     if not draws.draws:
         return Progress(None, None)
     table = scores_of(draws.chains, draws.draws)
+    if enough is not None and worst is not None:
+        own = _mixing(_entry(draws, worst), superchains, table).ess_bulk
+        if bool((own < enough).any()):
+            return Progress(float(own[0]), None, worst)
     sizes, ratios = [], []
     for entries in groups(draws):
-        entries = entries[_varies(entries)]
-        mixing = Mixing(_without_middle(entries).transpose(1, 2, 0), superchains, table)
-        sizes.append(mixing.ess_bulk)
-        if enough is not None and bool((sizes[-1] < enough).any()):
+        varies = _varies(entries)
+        entries = entries[varies]
+        mixing = _mixing(entries, superchains, table)
+        sizes.append(np.full(len(varies), np.nan))
+        sizes[-1][varies] = mixing.ess_bulk
+        if enough is not None and bool((mixing.ess_bulk < enough).any()):
             ratios.append(np.full(0, np.nan))
             continue
         r_hat = mixing.r_hat if superchains is None else mixing.nested_r_hat
@@ -88,8 +102,25 @@ def measure(
         # Nested R-hat would take chains that stand still apart for a superchain that is wide.
         ratios.append(np.where(still & ~np.isnan(r_hat), np.inf, r_hat))
     least = _extreme(np.min, sizes)
-    few = enough is not None and least is not None and least < enough
-    return Progress(least, None if few else _extreme(np.max, ratios))
+    if least is None:
+        return Progress(None, _extreme(np.max, ratios))
+    few = enough is not None and least < enough
+    place = int(np.nanargmin(np.concatenate(sizes)))
+    return Progress(least, None if few else _extreme(np.max, ratios), place)
+
+
+def _mixing(entries: Array, superchains: int | None, table: Array) -> Mixing:
+    return Mixing(_without_middle(entries).transpose(1, 2, 0), superchains, table)
+
+
+def _entry(draws: MemoryDraws, place: int) -> Array:
+    """Return one entry, `1 x C x N`, by its place among those of all quantities."""
+    for name in draws.names():
+        size = math.prod(draws.shape(name))
+        if place < size:
+            return next(itertools.islice(draws.entries(name, 1), place, None))
+        place -= size
+    raise IndexError(place)
 
 
 def _varies(entries: Array) -> Array:

@@ -117,3 +117,24 @@ def test_checks_grow_by_a_quarter() -> None:
     np.testing.assert_allclose(ratios, 0.8, atol=0.02)
     # Checks together cost about five times the last, if a check costs as many draws as it sees.
     assert sum(times) < 5.1 * times[-1]
+
+
+def test_an_entry_without_enough_is_enough_to_know() -> None:
+    values = {"a": normal(4, 200, 2), "b": normal(4, 200)}
+    whole = measure(values, None, 1e6)
+    assert whole.worst in (0, 1, 2)
+    flat = {
+        f"{n}": v for n, v in enumerate((values["a"][..., 0], values["a"][..., 1], values["b"]))
+    }
+    for place in range(3):
+        first = measure(values, None, 1e6, place)
+        assert first.worst == place
+        assert first.ess_bulk == measure({"x": flat[place]}, None, 1e6).ess_bulk
+    # Where it has enough the others count too.
+    assert measure(values, None, 1.0, 0) == measure(values, None, 1.0)
+
+
+def test_the_worst_entry_counts_those_that_stand_still() -> None:
+    values = {"still": np.ones((4, 50, 3)), "x": normal(4, 50, 2)}
+    values["x"][:, :, 1] = values["x"][:, :, 1].cumsum(1)
+    assert measure(values).worst == 4

@@ -19,8 +19,9 @@ from workers.engines.kernels.rescue import rescue
 from workers.engines.kernels.steps import Steps
 from workers.engines.kernels.watch import Watch
 
-#: Transitions of one step of the engine.
-BLOCK = 8
+#: Transitions of one step of the engine: of a small model many, since a step has its own cost; of
+#: one with more observations times chains than this few, since a request to stop waits for a step.
+BLOCK, SHORT_BLOCK, LARGE = 24, 8, 1 << 22
 #: Ends of windows at which lost chains are looked for.
 RESCUES = 3
 #: Leapfrogs of a transition at the most, and at the most during warm-up.
@@ -81,12 +82,13 @@ def begin(
 def advance(
     options: AbstractSamplerOptions, density: AbstractLogDensity, state: CrowdState
 ) -> tuple[CrowdState, Info]:
-    """Make up to `BLOCK` transitions of every chain; in warm-up, learn from each."""
+    """Make a block of transitions of every chain; in warm-up, learn from each."""
     warm = state.iteration < options.warmup
+    block = SHORT_BLOCK if density.observations * options.chains > LARGE else BLOCK
     if warm:
-        count = min(BLOCK, window_end(state.iteration, options.warmup) - state.iteration)
+        count = min(block, window_end(state.iteration, options.warmup) - state.iteration)
     else:
-        count = min(BLOCK, options.warmup + options.draws - state.iteration)
+        count = min(block, options.warmup + options.draws - state.iteration)
         count = state.watch.room(count)
     generator = torch.Generator(density.device)
     generator.set_state(state.random)

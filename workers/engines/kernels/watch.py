@@ -38,8 +38,12 @@ class Watch:
         """Return how many draws per chain, at most `most`, to make before the next look."""
         if self.goal is None:
             return most
-        seen = self.memory.seen
-        return next((n for n in range(1, most) if is_check(seen + n)), most)
+        goal, seen = self.goal, self.memory.seen
+
+        def looks(n: int) -> bool:
+            return is_check(seen + n) and self._promising(goal, seen + n)
+
+        return next((n for n in range(1, most) if looks(n)), most)
 
     def numbers(self) -> dict[str, float]:
         """Return what the latest look showed, for a progress bar."""
@@ -61,7 +65,8 @@ class Watch:
         if not last and not (is_check(seen) and self._promising(self.goal, seen)):
             return after
         values = _constrained(density, after.memory)
-        progress = measure(values, self.superchains, self.goal.ess_bulk)
+        worst = self.progress.worst
+        progress = measure(values, self.superchains, self.goal.ess_bulk, worst)
         return replace(after, progress=progress, looked=seen, met=self.goal.met(progress))
 
     def _promising(self, goal: Goal, seen: int) -> bool:
