@@ -35,8 +35,8 @@ def test_moments_are_scipys() -> None:
 
 def test_the_error_of_the_mean_is_arvizs() -> None:
     values = normal(3, correlation=0.6)
-    found = moments(values, 1)["mean"].mcse[0]
-    assert found == pytest.approx(float(array_stats.mcse(values[:, :, 0], 0, 1, method="mean")), rel=1e-6)
+    expected = array_stats.mcse(values[:, :, 0], 0, 1, method="mean")
+    assert moments(values, 1)["mean"].mcse[0] == pytest.approx(float(expected), rel=1e-6)
 
 
 @pytest.mark.parametrize("level", [0.05, 0.5, 0.9])

@@ -123,9 +123,7 @@ def test_an_entry_without_enough_is_enough_to_know() -> None:
     values = {"a": normal(4, 200, 2), "b": normal(4, 200)}
     whole = measure(values, None, 1e6)
     assert whole.worst in (0, 1, 2)
-    flat = {
-        f"{n}": v for n, v in enumerate((values["a"][..., 0], values["a"][..., 1], values["b"]))
-    }
+    flat = (values["a"][..., 0], values["a"][..., 1], values["b"])
     for place in range(3):
         first = measure(values, None, 1e6, place)
         assert first.worst == place
