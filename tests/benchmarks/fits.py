@@ -38,7 +38,7 @@ from workers.unattended import Unattended
 #: Rows and columns of the regressions.
 SIZES = ((10_000, 50), (1_000_000, 50))
 #: Rows of the basket for VI: small ones and a large one; steps and particles.
-FITTED = ("eight_schools", "kidiq", "logistic_10k")
+FITTED = ("eight_schools", "hierarchy", "logistic_10k")
 STEPS, PARTICLES = 500, 16
 REPEATS = 3
 
