@@ -12,7 +12,9 @@ import pyro.distributions as dist
 import torch
 from torch import Tensor
 
+from models.derivatives.jacobian import jacobian
 from models.families import continuous, counts
+from models.trace import Reading
 
 #: Euler's constant.
 _GAMMA = 0.57721566490153286
@@ -52,6 +54,44 @@ def information(fn: Any, shape: torch.Size) -> Information | None:
     for mask in masks:
         matrix = matrix * rows(mask.to(matrix.dtype))[:, None, None]
     return Information(torch.stack([rows(a) for a in arguments], -1), matrix)
+
+
+def expected(read: Callable[[Tensor], Reading], z: Tensor) -> Tensor | None:
+    """Return the expected information of a likelihood, `D x D` in float64, at `z`: `D`.
+
+    The sum over observations of `J^T I J`: `I` about the arguments of the distribution, `J` their
+    derivatives by `z`. None where observations are not independent, or have no closed form.
+
+    Args:
+        read: `z` -> a reading of the model there.
+        z: unconstrained coordinates.
+    """
+    told = _told(read(z))
+    if told is None:
+        return None
+
+    def arguments(z: Tensor) -> Tensor:
+        parts = [one.arguments.reshape(-1) for one in _told(read(z)) or []]
+        return torch.cat(parts) if parts else z.new_zeros(0)
+
+    sizes = [one.arguments.numel() for one in told]
+    total = torch.zeros(len(z), len(z), dtype=torch.float64, device=z.device)
+    for one, slope in zip(told, jacobian(arguments, z).double().split(sizes), strict=True):
+        by_row = slope.reshape(*one.arguments.shape, len(z))  # R x P x D
+        unknown = one.matrix.diagonal(dim1=1, dim2=2).isnan()
+        if bool(by_row[unknown].any()):
+            return None
+        matrix = one.matrix.double().nan_to_num(0.0)
+        total += torch.einsum("rpd,rpq,rqe->de", by_row, matrix, by_row)
+    return total
+
+
+def _told(reading: Reading) -> list[Information] | None:
+    if reading.enumerated or reading.log_factors:
+        return None
+    told = [information(fn, value.shape) for fn, value in reading.observed.values()]
+    known = [one for one in told if one is not None]
+    return known if len(known) == len(told) else None
 
 
 #: Arguments, and the entries of the information about them.

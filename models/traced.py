@@ -31,7 +31,7 @@ from models.derivatives.jacobian import jacobian
 from models.dimensions import Dims, Generic, dimensions
 from models.enumeration import Factor
 from models.evaluation import Evaluation, evaluate, total
-from models.information import Information, information
+from models.information import expected
 from models.layout import Layout
 from models.native.handle import DensityHandle
 from models.native.program import NativeDensity, NativeProgram
@@ -133,44 +133,9 @@ class TracedDensity(AbstractLogDensity):
             return torch.stack([jacobian(rows, point).to(self.dtype) for point in z])
 
     def information(self, z: Tensor) -> Tensor | None:
-        """Return the likelihood's expected Fisher information, `D x D` in float64, at `z`: `D`.
-
-        The sum over observations of `J^T I J`: `I` about the arguments of the distribution, `J`
-        their derivatives by `z`.
-        """
+        """Return the likelihood's expected Fisher information, `D x D` in float64, at `z`: `D`."""
         with fenced():
-            told = self._told(z)
-            if told is None:
-                return None
-            slopes = (
-                jacobian(self._told_arguments, z)
-                .double()
-                .split([one.arguments.numel() for one in told])
-            )
-        total = torch.zeros(self.dim, self.dim, dtype=torch.float64, device=self.device)
-        for one, slope in zip(told, slopes, strict=True):
-            by_row = slope.reshape(*one.arguments.shape, self.dim)  # R x P x D
-            unknown = one.matrix.diagonal(dim1=1, dim2=2).isnan()
-            if bool(by_row[unknown].any()):
-                return None
-            matrix = one.matrix.double().nan_to_num(0.0)
-            total += torch.einsum("rpd,rpq,rqe->de", by_row, matrix, by_row)
-        return total
-
-    def _told(self, z: Tensor) -> list[Information] | None:
-        """Return what the observations tell; None where they are not independent, or unknown."""
-        reading = self._read(self._pieces(z), self._arguments)
-        if reading.enumerated or reading.log_factors:
-            return None
-        told = [information(fn, value.shape) for fn, value in reading.observed.values()]
-        known = [one for one in told if one is not None]
-        return known if len(known) == len(told) else None
-
-    def _told_arguments(self, z: Tensor) -> Tensor:
-        told = self._told(z)
-        assert told is not None
-        parts = [one.arguments.reshape(-1) for one in told]
-        return torch.cat(parts) if parts else z.new_zeros(0)
+            return expected(lambda point: self._read(self._pieces(point), self._arguments), z)
 
     def force(self, z: Tensor) -> Tensor:
         """Return the gradient that moves a chain, `C x D` in `dtype`."""

@@ -4,6 +4,8 @@ Griewank and Walther, Evaluating Derivatives (2008), chapter 3; the Hessian is f
 """
 
 import warnings
+from functools import cache
+from importlib import import_module
 
 import torch
 from torch import Tensor
@@ -12,10 +14,17 @@ from models.derivatives.along import along
 from models.derivatives.derivative import Derivative, Function, Question, symmetric
 from models.errors import UnavailableError
 
-with warnings.catch_warnings():
-    # torch imports this at the first forward derivative, and its own text warns there.
-    warnings.filterwarnings("ignore", message="`torch.jit.script`", category=DeprecationWarning)
-    import torch._decomp.decompositions_for_jvp
+
+@cache
+def _load_rules() -> None:
+    """Import torch's rules for forward mode.
+
+    torch does so at the first forward derivative, and its own text warns there. It takes a tenth of
+    a second, which a process that asks for none need not spend.
+    """
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="`torch.jit.script`", category=DeprecationWarning)
+        import_module("torch._decomp.decompositions_for_jvp")
 
 
 def forward(function: Function, question: Question) -> Derivative:
@@ -53,6 +62,7 @@ def jacobian(function: Function, at: Tensor) -> Tensor:
 
 def _slope(function: Function, at: Tensor, direction: Tensor) -> Tensor:
     """Return the derivative along a direction."""
+    _load_rules()
     slope: Tensor = torch.func.jvp(function, (at,), (direction,))[1]
     return slope
 

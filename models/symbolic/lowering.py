@@ -15,8 +15,10 @@ from models.errors import UnavailableError
 from models.symbolic.rules import RULES, Bound, number
 from models.symbolic.template import Template, axis
 
+#: Keywords that say where numbers lie, not which they are.
+_NO_NUMBERS = {"dtype", "device", "layout", "memory_format", "non_blocking", "pin_memory"}
 #: Operations of a formula that a person may still want to see.
-LARGEST = 20_000
+LARGEST = 2_000
 
 
 def formula(graph: GraphModule, names: Sequence[str]) -> tuple[sp.Expr, dict[str, Tensor]]:
@@ -53,8 +55,10 @@ def _applied(node: Node, known: Mapping[Node, Any], bound: Bound) -> Template:
     kwargs = {
         key: value
         for key, value in torch.fx.node.map_arg(node.kwargs, lambda n: known[n]).items()
-        if key in ("alpha", "keepdim")
+        if key not in _NO_NUMBERS
     }
+    if _rounds(node):
+        raise _unavailable(node)
     shape = tuple(node.meta["val"].shape)
     try:
         made: Template = rule(shape, bound, *args, **kwargs)
@@ -63,6 +67,13 @@ def _applied(node: Node, known: Mapping[Node, Any], bound: Bound) -> Template:
     if made.expr.count_ops() > LARGEST:
         raise UnavailableError("mode", "the formula would be too long to be read; write 'reverse'")
     return made
+
+
+def _rounds(node: Node) -> bool:
+    """Whether reals become integers."""
+    values = [source.meta.get("val") for source in (node, *node.all_input_nodes)]
+    to, *of = [value.dtype.is_floating_point for value in values if isinstance(value, Tensor)]
+    return node.target is torch.ops.aten._to_copy.default and not to and any(of)
 
 
 def _unavailable(node: Node) -> UnavailableError:

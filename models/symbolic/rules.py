@@ -80,7 +80,7 @@ def _entry(value: Any) -> sp.Basic:
 
 
 def _elementwise(function: Callable[..., sp.Basic]) -> Rule:
-    def rule(shape: Shape, bound: Bound, *args: Any, **kwargs: Any) -> Template:
+    def rule(shape: Shape, bound: Bound, *args: Any) -> Template:
         return Template(function(*map(_entry, args)), shape)
 
     return rule
@@ -95,7 +95,7 @@ def _scaled(function: Callable[..., sp.Basic]) -> Rule:
     return rule
 
 
-def _same(shape: Shape, bound: Bound, x: Template, *_: Any, **__: Any) -> Template:
+def _same(shape: Shape, bound: Bound, x: Template, *_: Any) -> Template:
     return Template(x.expr, shape)
 
 
@@ -246,7 +246,10 @@ def _clamp(
     return Template(expr, shape)
 
 
-def _softplus(x: sp.Basic, *_: sp.Basic) -> sp.Basic:
+def _softplus(x: sp.Basic, beta: sp.Basic = sp.S.One, threshold: sp.Basic = sp.S.One) -> sp.Basic:
+    # The threshold is where rounding makes it the identity.
+    if beta != 1:
+        raise KeyError("a softplus of another steepness")
     return sp.log(1 + sp.exp(x))
 
 

@@ -8,11 +8,11 @@ from typing import Annotated, Any
 import typer
 
 from services.cli.comparison import print_fits
-from services.cli.completions import SERVER_VARIABLE, dataset_ids, engines, precisions, tiers
+from services.cli.completions import dataset_ids, engines, precisions, tiers
 from services.cli.documents import emit
 from services.cli.exits import FAILED, complain, explained, output
 from services.cli.fits import Fit, collected, submitted
-from services.cli.options import AsJson, settings
+from services.cli.options import AsJson, DataFile, ModelFile, OwnServer, settings
 from services.cli.tables import print_result
 from services.client.client import Client
 from services.client.errors import InputError
@@ -37,11 +37,8 @@ Assignments = Annotated[
 
 
 def fit(
-    model: Annotated[Path, typer.Argument(help="MODEL.py (a Pyro function) or MODEL.json.")],
-    data: Annotated[
-        Path | None,
-        typer.Option("--data", help="FILE .json (named arrays), .csv, .parquet or .arrow."),
-    ] = None,
+    model: ModelFile,
+    data: DataFile = None,
     dataset: Annotated[
         str | None,
         typer.Option("--dataset", help="A stored data set's id.", autocompletion=dataset_ids),
@@ -59,10 +56,7 @@ def fit(
     tier: Annotated[
         str | None, typer.Option(help="auto, interpreted or compiled.", autocompletion=tiers)
     ] = None,
-    server: Annotated[
-        str | None,
-        typer.Option("--server", envvar=SERVER_VARIABLE, help="Address; an own one if absent."),
-    ] = None,
+    server: OwnServer = None,
     as_json: AsJson = False,
 ) -> None:
     """Fit a model to data and print the result."""

@@ -7,11 +7,10 @@ from typing import Annotated, Any
 
 import typer
 
-from services.cli.completions import SERVER_VARIABLE
 from services.cli.documents import emit
 from services.cli.exits import FAILED, explained, output
 from services.cli.fit import service
-from services.cli.options import AsJson
+from services.cli.options import AsJson, DataFile, ModelFile, OwnServer
 from services.cli.tables import entries, numbers_table
 from services.client.client import Client
 from services.client.errors import InputError
@@ -21,11 +20,8 @@ _MODES = ("reverse", "forward", "numeric", "symbolic")
 
 
 def gradcheck(
-    model: Annotated[Path, typer.Argument(help="MODEL.py (a Pyro function) or MODEL.json.")],
-    data: Annotated[
-        Path | None,
-        typer.Option("--data", help="FILE .json (named arrays), .csv, .parquet or .arrow."),
-    ] = None,
+    model: ModelFile,
+    data: DataFile = None,
     at: Annotated[
         Path | None,
         typer.Option(
@@ -38,10 +34,7 @@ def gradcheck(
     tolerance: Annotated[
         float, typer.Option("--tolerance", help="The largest disagreement that is none.")
     ] = 1e-5,
-    server: Annotated[
-        str | None,
-        typer.Option("--server", envvar=SERVER_VARIABLE, help="Address; an own one if absent."),
-    ] = None,
+    server: OwnServer = None,
     as_json: AsJson = False,
 ) -> None:
     """Check a model's derivatives against each other."""

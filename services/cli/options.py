@@ -2,6 +2,7 @@
 
 import json
 import math
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -9,7 +10,27 @@ import typer
 from services.cli.completions import DEFAULT_SERVER, SERVER_VARIABLE, job_ids
 from services.client.errors import InputError
 
-__all__ = ["DEFAULT_SERVER", "AsJson", "JobId", "Server", "settings"]
+__all__ = [
+    "DEFAULT_SERVER",
+    "AsJson",
+    "DataFile",
+    "JobId",
+    "ModelFile",
+    "OwnServer",
+    "Server",
+    "settings",
+]
+
+ModelFile = Annotated[Path, typer.Argument(help="MODEL.py (a Pyro function) or MODEL.json.")]
+DataFile = Annotated[
+    Path | None,
+    typer.Option("--data", help="FILE .json (named arrays), .csv, .parquet or .arrow."),
+]
+#: Of commands that start a service where none is named.
+OwnServer = Annotated[
+    str | None,
+    typer.Option("--server", envvar=SERVER_VARIABLE, help="Address; an own one if absent."),
+]
 
 Server = Annotated[
     str, typer.Option("--server", envvar=SERVER_VARIABLE, help="Address of the service.")

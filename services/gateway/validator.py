@@ -101,8 +101,7 @@ class Validator:
         Raises:
             ModelError, BusyError: as above.
         """
-        task = {"task": "log_density", "definition": definition, "data": data, "where": where}
-        return self._ask({**task, "seconds": EVALUATION_SECONDS})
+        return self._evaluated("log_density", definition, data, where=where)
 
     def derivatives(
         self, definition: Any, data: Mapping[str, Any], asked: Mapping[str, Any]
@@ -117,8 +116,7 @@ class Validator:
         Raises:
             ModelError, BusyError: as above.
         """
-        task = {"task": "derivatives", "definition": definition, "data": data, "asked": asked}
-        return self._ask({**task, "seconds": EVALUATION_SECONDS})
+        return self._evaluated("derivatives", definition, data, asked=asked)
 
     def evidence(self, definition: Any, data: Mapping[str, Any]) -> dict[str, Any]:
         """Return the log evidence of a model of one or two unknowns, by quadrature.
@@ -126,8 +124,7 @@ class Validator:
         Raises:
             ModelError, BusyError: as above.
         """
-        task = {"task": "evidence", "definition": definition, "data": data}
-        return self._ask({**task, "seconds": EVALUATION_SECONDS})
+        return self._evaluated("evidence", definition, data)
 
     def observations(self, definition: Any, data: Mapping[str, Any]) -> dict[str, Any]:
         """Name the dimensions of a model's sites and give what it has observed.
@@ -178,6 +175,13 @@ class Validator:
         """
         task = {"task": "expressions", "texts": texts, "known": list(known), "draws": draws}
         return _result(self._run({**task, "seconds": EVALUATION_SECONDS}))
+
+    def _evaluated(
+        self, task: str, definition: Any, data: Mapping[str, Any], **more: Any
+    ) -> dict[str, Any]:
+        """Ask for something of a model with its data, whose answer is worth remembering."""
+        asked = {"task": task, "definition": definition, "data": data, **more}
+        return self._ask({**asked, "seconds": EVALUATION_SECONDS})
 
     def _ask(self, task: Mapping[str, Any]) -> dict[str, Any]:
         digest = hashlib.sha256(canonical(task)).hexdigest()

@@ -30,6 +30,8 @@ from workers.engines.hmc import HmcOptions
 from workers.engines.kernels.fixed import transition
 from workers.engines.kernels.initial import evaluate
 from workers.engines.kernels.leapfrog import Phase, log_joint
+from workers.engines.kernels.transition import Proposed, Transition
+from workers.engines.native.transitions import fly
 from workers.engines.nuts import NutsOptions
 from workers.goal import FIRST_CHECK, Goal, is_check, measure
 from workers.results import Outcome
@@ -89,15 +91,28 @@ def flight(density: TracedDensity, kind: str) -> tuple[Any, ...]:
     return point, p, size, 15, metric(kind, density.dim), torch.full_like(size, -torch.inf)
 
 
+def flown(density: TracedDensity, *flight: Any) -> Proposed:
+    """One transition, by whatever the density's tier makes them with."""
+    if density.handle is None:
+        return transition(density, *flight)
+    point, p, size, leaps, learnt, log_u = flight
+    counts = torch.full_like(log_u, leaps, dtype=torch.int64)
+    move = fly(density.handle, point, p, size, counts, learnt, log_u, proposals=True)
+    made = Transition(move.point, move.acceptance, move.divergent, move.energy, counts, {})
+    assert move.proposal is not None
+    assert move.proposal_momentum is not None
+    return Proposed(made, move.proposal, move.proposal_momentum)
+
+
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("tier", TIERS)
 def test_a_transition_is_reversible_and_balanced(tier: str, kind: str) -> None:
     density = posted(FUNNEL, {"scale": 1.0}, tier)
     point, p, size, leaps, learnt, always = flight(density, kind)
-    there = transition(density, point, p, size, leaps, learnt, always)
+    there = flown(density, point, p, size, leaps, learnt, always)
     assert bool((there.z != point.z).any(1).all())
     end = evaluate(density, there.z)
-    back = transition(density, end, -there.p, size, leaps, learnt, always)
+    back = flown(density, end, -there.p, size, leaps, learnt, always)
     torch.testing.assert_close(back.z, point.z, rtol=0, atol=1e-10)
     torch.testing.assert_close(back.p, -p, rtol=0, atol=1e-10)
     # What flows either way is the same: exp(H) times the acceptance.
@@ -120,7 +135,7 @@ def test_tiers_make_the_same_transition(kind: str) -> None:
     made = []
     for tier in TIERS:
         density = posted(FUNNEL, {"scale": 1.0}, tier)
-        made.append(transition(density, *flight(density, kind)))
+        made.append(flown(density, *flight(density, kind)))
     one, other = made
     torch.testing.assert_close(one.z, other.z, rtol=1e-10, atol=1e-10)
     torch.testing.assert_close(one.p, other.p, rtol=1e-10, atol=1e-10)

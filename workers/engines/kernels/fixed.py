@@ -1,14 +1,13 @@
 """Hamiltonian transitions of a length that is known beforehand.
 
-Neal, MCMC using Hamiltonian dynamics (2011), sections 5.3 and 5.4.2. `transition` is the seam at
-which a compiled runtime takes over: all its randomness comes in as arguments.
+Neal, MCMC using Hamiltonian dynamics (2011), sections 5.3 and 5.4.2. `transition` is the
+interpreted tier's: all its randomness comes in as arguments, so that native code can be held to it.
 """
 
 import torch
 from torch import Tensor
 
 from models.density import AbstractLogDensity
-from models.native.handle import DensityHandle
 from workers.engines.kernels.initial import Point, choose
 from workers.engines.kernels.leapfrog import (
     Phase,
@@ -42,7 +41,7 @@ def transition(
     metric: Metric,
     log_u: Tensor,
 ) -> Proposed:
-    """Return one transition of `leaps` leapfrogs of every chain, the same number for each.
+    """Return one transition of `leaps` leapfrogs of every chain, on the interpreted tier.
 
     A pure function of its arguments. Only the force is asked for on the way; the log density, of
     the end alone.
@@ -57,28 +56,9 @@ def transition(
         log_u: `C` in float64: logs of uniform numbers, to accept by.
     """
     counts = torch.full_like(log_u, leaps, dtype=torch.int64)
-    if density.handle is not None:
-        return _compiled(density.handle, point, momentum, step_size, counts, metric, log_u)
     start = Phase(point.z, momentum, point.gradient, point.log_density)
     end = _fly(density, start, stride(step_size, metric), leaps)
     return Proposed(_settle(point, start, end, log_u, counts), end.z, end.p)
-
-
-def _compiled(
-    handle: DensityHandle,
-    point: Point,
-    momentum: Tensor,
-    step_size: Tensor,
-    leaps: Tensor,
-    metric: Metric,
-    log_u: Tensor,
-) -> Proposed:
-    """The same in native code."""
-    move = native.fly(handle, point, momentum, step_size, leaps, metric, log_u, proposals=True)
-    made = Transition(move.point, move.acceptance, move.divergent, move.energy, leaps, {})
-    assert move.proposal is not None
-    assert move.proposal_momentum is not None
-    return Proposed(made, move.proposal, move.proposal_momentum)
 
 
 def hmc(
@@ -101,9 +81,7 @@ def hmc(
     leaps = (trajectory_length / step_size).ceil().clamp(1, longest).long()
     jittered = step_size * (1.0 + JITTER * (2.0 * u[0] - 1.0))
     if density.handle is not None:
-        move = native.fly(
-            density.handle, point, p, jittered, leaps, metric, u[1].log(), proposals=False
-        )
+        move = native.fly(density.handle, point, p, jittered, leaps, metric, u[1].log())
         return Transition(move.point, move.acceptance, move.divergent, move.energy, leaps, {})
     start = Phase(z, p, point.gradient, point.log_density)
     end = _integrate(density, start, jittered, metric, leaps)

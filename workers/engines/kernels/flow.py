@@ -18,6 +18,7 @@ from torch.func import functional_call
 from workers.engines.kernels.frame import Frame
 from workers.engines.kernels.guide import AbstractGuide, Parameters
 
+#: Networks, an even number: every second one takes the coordinates from the other end.
 LAYERS = 4
 #: Hidden units per coordinate, and at the least.
 WIDTH, NARROWEST = 4, 16
@@ -67,8 +68,6 @@ def _bend(parameters: Parameters, noise: Tensor) -> tuple[Tensor, Tensor]:
         steep = STEEPEST * (steep / STEEPEST).tanh()
         x = (shift + x * steep.exp()).flip(1)
         log_det = log_det + steep.sum(1, dtype=torch.float64)
-    if LAYERS % 2:
-        x = x.flip(1)
     return loc + log_scale.exp() * x, log_det + log_scale.sum(dtype=torch.float64)
 
 

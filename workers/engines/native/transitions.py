@@ -46,7 +46,7 @@ def fly(
     leaps: Tensor,
     metric: Metric,
     log_u: Tensor,
-    proposals: bool,
+    proposals: bool = False,
 ) -> Move:
     """Return one transition of given lengths, `leaps`: `C` in int64; see `kernels.fixed`."""
     return runtime().hmc(

@@ -2,7 +2,6 @@
 
 import csv
 import io
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -10,28 +9,19 @@ import pyarrow as pa
 import pytest
 
 from services.gateway.deps import Deps
-from services.gateway.examples import DATA, EIGHT_SCHOOLS
+from tests.services.gateway.ended import BODY, ended
 from tests.services.gateway.web import Web, assert_problem
 from workers.jobs import JobState
-from workers.store.draws import ArrowSink
 
 MU = np.random.default_rng(1).normal(size=(2, 5))
 THETA = np.random.default_rng(2).normal(size=(2, 5, 3))
-BODY: dict[str, Any] = {"model": EIGHT_SCHOOLS, "data": DATA, "engine": {"kind": "nuts"}}
 
 
 @pytest.fixture
-def link(web: Web, deps: Deps) -> Iterator[str]:
+def link(web: Web, deps: Deps) -> str:
     """The draws of a job that has ended."""
-    job = web.post("/v1/jobs", BODY).json()
-    claim = deps.store.claim("w", 30)
-    assert claim is not None
-    prefix = f"jobs/{job['id']}/{claim.token}"
-    sink = ArrowSink(deps.artifacts, prefix, lambda kind, payload: None)
-    sink.write({"mu": MU, "theta": THETA}, {})
-    sink.close()
-    deps.store.publish(job["id"], claim.token, JobState.SUCCEEDED, prefix)
-    return job["links"]["draws"]
+    links: dict[str, str] = ended(web, deps, {"mu": MU, "theta": THETA})["links"]
+    return links["draws"]
 
 
 def test_csv(web: Web, link: str) -> None:

@@ -1,34 +1,23 @@
 """Expectations over HTTP, of draws that are known."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import pytest
 
 from services.gateway.deps import Deps
-from services.gateway.examples import DATA, EIGHT_SCHOOLS
+from tests.services.gateway.ended import BODY, ended
 from tests.services.gateway.web import Web, assert_problem
-from workers.jobs import JobState
-from workers.store.draws import ArrowSink
 
 SOURCE = np.random.default_rng(1)
 MU = SOURCE.normal(size=(4, 250))
 THETA = SOURCE.normal(size=(4, 250, 3)) + MU[:, :, None]
-BODY: dict[str, Any] = {"model": EIGHT_SCHOOLS, "data": DATA, "engine": {"kind": "nuts"}}
 
 
 @pytest.fixture
-def address(web: Web, deps: Deps) -> Iterator[str]:
+def address(web: Web, deps: Deps) -> str:
     """Where to ask of a job that has ended."""
-    job = web.post("/v1/jobs", BODY).json()
-    claim = deps.store.claim("w", 30)
-    assert claim is not None
-    prefix = f"jobs/{job['id']}/{claim.token}"
-    sink = ArrowSink(deps.artifacts, prefix, lambda kind, payload: None)
-    sink.write({"mu": MU, "theta": THETA}, {})
-    sink.close()
-    deps.store.publish(job["id"], claim.token, JobState.SUCCEEDED, prefix)
+    job = ended(web, deps, {"mu": MU, "theta": THETA})
     return f"/v1/jobs/{job['id']}/expectation"
 
 
