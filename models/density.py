@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from models.native.handle import DensityHandle
+from models.precision import LowName
 
 
 class Target(enum.StrEnum):
@@ -112,6 +113,23 @@ class AbstractLogDensity(ABC):
         the log density alone; so this may be of lower precision, and costs no log density.
         """
         return self.value_and_grad(z)[1]
+
+    @property
+    def exact(self) -> "AbstractLogDensity":
+        """The same density with no matrix product rounded; itself where none is."""
+        return self
+
+    def rough(self, z: Tensor, low: LowName, scale: float = 1.0) -> tuple[Tensor, Tensor]:
+        """Return value and gradient for a stochastic ascent, both from products in `low`.
+
+        Args:
+            z: `C x D`.
+            low: the products' type; where a density rounds none, none is.
+            scale: a power of two: the log density is multiplied by it before it is differentiated,
+                so that small numbers do not vanish in a narrow type, and the gradient divided. A
+                gradient that overflows is not finite.
+        """
+        return self.value_and_grad(z)
 
     @property
     def handle(self) -> DensityHandle | None:

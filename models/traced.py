@@ -5,6 +5,7 @@ of one point and the data, built from one `Reading` of the program; `models/comp
 batched over chains, with the data as inputs, and replays the graph.
 """
 
+import copy
 import math
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import replace
@@ -36,6 +37,7 @@ from models.layout import Layout
 from models.native.handle import DensityHandle
 from models.native.program import NativeDensity, NativeProgram
 from models.native.values import UnsupportedError
+from models.precision import LowName, rounded_product
 from models.program import AbstractProgram
 from models.trace import (
     AbstractSupply,
@@ -95,6 +97,9 @@ class TracedDensity(AbstractLogDensity):
         self.tier = "interpreted"
         self._native: NativeDensity | None = None
         self._native_target: Target | None = None
+        #: With what it was compiled: cache, target, threads.
+        self._build: tuple[Path, Target, int] | None = None
+        self._exact: TracedDensity | None = None
         self._program, self._layout, self._context = program, layout, context
         self._static = dict(static)
         self._names = tuple(inputs)
@@ -137,6 +142,33 @@ class TracedDensity(AbstractLogDensity):
         with fenced():
             return expected(lambda point: self._read(self._pieces(point), self._arguments), z)
 
+    @property
+    def exact(self) -> "TracedDensity":
+        """The same density, on the same tier, with no matrix product rounded."""
+        if self._context.matmul is torch.matmul:
+            return self
+        if self._exact is None:
+            twin = copy.copy(self)
+            twin._context = replace(self._context, matmul=torch.matmul)
+            twin._identity, twin._recorded = (self._identity, "exact"), {}
+            twin._native, twin._native_target, twin._build = None, None, None
+            twin.tier = "interpreted"
+            self._exact = twin
+        if self._build is not None and self._exact.tier != "compiled":
+            self._exact.compile(*self._build)
+        return self._exact
+
+    def rough(self, z: Tensor, low: LowName, scale: float = 1.0) -> tuple[Tensor, Tensor]:
+        """Return value and gradient for a stochastic ascent, both from products in `low`.
+
+        Native code has products in bf16 alone, and computes the value exactly.
+        """
+        if self._context.matmul is torch.matmul or (self.handle and low == "bfloat16"):
+            return self.value_and_grad(z)
+        rows = torch.cat([z, torch.full_like(z[:, :1], scale)], dim=1)  # C x (D + 1)
+        value, gradient = self._replay(f"rough {low}", self._point_rough(low), rows)
+        return value, gradient
+
     def force(self, z: Tensor) -> Tensor:
         """Return the gradient that moves a chain, `C x D` in `dtype`."""
         (gradient,) = self._replay("force", self._point_force, z)
@@ -176,6 +208,7 @@ class TracedDensity(AbstractLogDensity):
         program = self.native_program(target)
         program.build(cache_dir)
         self._native, self._native_target = program.bind(self._arguments, threads), target
+        self._build = (cache_dir, target, threads)
         self.tier = "compiled"
 
     def _generated(self, target: Target) -> NativeProgram:
@@ -406,6 +439,23 @@ class TracedDensity(AbstractLogDensity):
             return exact(z, *arguments)[0] if rounded else at, slope
 
         return gradient
+
+    def _point_rough(self, low: LowName) -> PointFunction:
+        """Value and gradient of a point with the scale as its last number."""
+        context = replace(self._quiet(), matmul=rounded_product(low))
+
+        def rough(row: Tensor, *arguments: Tensor) -> tuple[Tensor, Tensor]:
+            scale = row[-1]
+
+            def scaled(z: Tensor) -> tuple[Tensor, Tensor]:
+                reading = self._read(self._pieces(z), arguments, context=context)
+                value = evaluate(reading).value(Target.POSTERIOR)
+                return value * scale, value
+
+            slope, value = torch.func.grad(scaled, has_aux=True)(row[:-1])
+            return value, slope / scale
+
+        return rough
 
     def _point_force(self, z: Tensor, *arguments: Tensor) -> tuple[Tensor]:
         return (self._point_gradient(Target.POSTERIOR)(z, *arguments)[1],)

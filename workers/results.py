@@ -136,6 +136,24 @@ class MleResult(Strict):
     restarts: list[float | None] = []
 
 
+class LowPrecision(Strict):
+    """A fit whose matrix products were rounded; lists have an entry per point of the trace.
+
+    Of a fit that began again in float32 they have one: where the first attempt ended.
+    """
+
+    #: `bfloat16` or `float16`.
+    type: str
+    #: Whether it began again in float32.
+    restarted: bool
+    #: What the log density is multiplied by before it is differentiated; 1 in bfloat16.
+    scale: list[float]
+    #: Steps left out so far because of gradients that were not finite.
+    skipped: list[int]
+    #: Numbers in those gradients that were not finite, so far.
+    overflows: list[int]
+
+
 class ElboResult(Strict):
     """The evidence lower bound over the steps of a variational fit."""
 
@@ -146,6 +164,8 @@ class ElboResult(Strict):
     pareto_k: float | None = None
     #: Of the gradient's estimate at the end, summed over the guide's parameters.
     gradient_variance: float | None = None
+    #: Only under the precision `mixed`.
+    low_precision: LowPrecision | None = None
 
 
 class Evidence(Strict):

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from models.precision import precision
+from models.precision import LowName, native_low, precision, rounded_product
 
 X = torch.randn(40, 30, generator=torch.Generator().manual_seed(1))
 
@@ -18,6 +18,19 @@ def test_mixed_products_are_rounded_to_bf16_and_no_further() -> None:
     mixed = precision("mixed").matmul(X, X.T).double()
     error = ((mixed - exact).abs() / (X.norm(dim=1)[:, None] * X.norm(dim=1))).max()
     assert 1e-6 < error < 2**-7
+
+
+@pytest.mark.parametrize(("low", "digits"), [("bfloat16", 8), ("float16", 11)])
+def test_products_are_rounded_to_the_type_that_is_named(low: LowName, digits: int) -> None:
+    exact = X.double() @ X.double().T
+    found = rounded_product(low)(X, X.T)
+    assert found.dtype is torch.float32
+    error = ((found - exact).abs() / (X.norm(dim=1)[:, None] * X.norm(dim=1))).max()
+    assert 2.0 ** -(digits + 6) < error < 2.0 ** -(digits - 1)
+
+
+def test_a_processor_rounds_to_bf16() -> None:
+    assert native_low(torch.device("cpu")) == "bfloat16"
 
 
 def test_mixed_products_are_differentiable_in_batches() -> None:

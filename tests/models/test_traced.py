@@ -263,6 +263,50 @@ def model(X, y):
         assert (value - exact).abs().max() > 1e-7
 
 
+def test_values_for_an_ascent_are_rounded_and_their_scale_leaves_them_alone() -> None:
+    source = """
+def model(X, y):
+    beta = pyro.sample("beta", dist.Normal(0., 1.).expand([3]).to_event(1))
+    pyro.sample("y", dist.Bernoulli(logits=X @ beta).to_event(1), obs=y)
+"""
+    X = points(50, 3, seed=4)
+    data = {"X": X.tolist(), "y": (X[:, 0] > 0).int().tolist()}
+    single, mixed = (density(source, data, precision_name=name) for name in ("float32", "mixed"))
+    z = points(4, 3).float()
+    value, gradient = single.value_and_grad(z)
+    for low, error in (("bfloat16", 1e-2), ("float16", 1e-3)):
+        rough, slope = mixed.rough(z, low)
+        assert (rough.dtype, slope.dtype) == (torch.float64, torch.float32)
+        torch.testing.assert_close(rough, value, rtol=error, atol=0)
+        torch.testing.assert_close(slope, gradient, rtol=50 * error, atol=50 * error)
+        assert not torch.equal(rough, value)
+    # A power of two moves no digit, until a product overflows.
+    for scale in (2.0**-3, 2.0**8):
+        again, scaled = mixed.rough(z, "bfloat16", scale)
+        assert torch.equal(again, mixed.rough(z, "bfloat16")[0])
+        torch.testing.assert_close(scaled, mixed.rough(z, "bfloat16")[1], rtol=1e-6, atol=1e-6)
+    assert not bool(mixed.rough(z, "float16", 2.0**20)[1].isfinite().all())
+    assert bool(mixed.rough(z, "float16", 2.0**20)[0].isfinite().all())
+    assert single.rough(z, "float16", 2.0**20)[1].equal(gradient)
+
+
+def test_the_exact_twin_of_a_mixed_density_is_that_of_float32() -> None:
+    source = """
+def model(X, y):
+    beta = pyro.sample("beta", dist.Normal(0., 1.).expand([3]).to_event(1))
+    pyro.sample("y", dist.Normal(X @ beta, 1.).to_event(1), obs=y)
+"""
+    data = {"X": points(20, 3, seed=4).tolist(), "y": [0.5] * 20}
+    single, mixed = (density(source, data, precision_name=name) for name in ("float32", "mixed"))
+    z = points(4, 3).float()
+    assert single.exact is single
+    assert mixed.exact is mixed.exact
+    assert mixed.exact.exact is mixed.exact
+    for ours, theirs in zip(mixed.exact.value_and_grad(z), single.value_and_grad(z), strict=True):
+        assert torch.equal(ours, theirs)
+    assert not torch.equal(mixed.value_and_grad(z)[1], single.value_and_grad(z)[1])
+
+
 def test_initial_points_are_prior_draws_and_leave_the_global_generator_alone() -> None:
     source = """
 def model(y):

@@ -80,6 +80,22 @@ def test_mixed_precision_rounds_the_force_and_nothing_else() -> None:
         torch.testing.assert_close(mixed.force(z), slope, rtol=1e-2, atol=0.5)
 
 
+def test_on_the_compiled_tier_an_ascent_may_be_rough_and_its_twin_is_exact() -> None:
+    mixed, single = (
+        posted(LOGISTIC, logistic_data(), "compiled", name) for name in ("mixed", "float32")
+    )
+    z = torch.tensor([[-4.7, 1.2, -0.6, 0.0, 0.5], [0.1, 0.2, 0.3, 0.4, 0.0]])
+    value, slope = mixed.value_and_grad(z)
+    for ours, theirs in zip(mixed.rough(z, "bfloat16"), (value, slope), strict=True):
+        assert torch.equal(ours, theirs)
+    assert mixed.exact.tier == "compiled"
+    for ours, theirs in zip(mixed.exact.value_and_grad(z), single.value_and_grad(z), strict=True):
+        assert torch.equal(ours, theirs)
+    half = mixed.rough(z, "float16")
+    torch.testing.assert_close(half[0], value, rtol=1e-3, atol=0)
+    torch.testing.assert_close(half[1], slope, rtol=1e-2, atol=0.5)
+
+
 @lru_cache
 def truth() -> dict[str, tuple[Array, Array, Array, Array]]:
     """Return means and variances, with their errors, of a long run in float64."""

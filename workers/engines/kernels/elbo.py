@@ -31,6 +31,7 @@ from workers.engines.kernels.guide import (
     standard_normal,
 )
 from workers.engines.kernels.objective import log_density
+from workers.engines.kernels.rounding import Sloped
 
 Bound = Literal["elbo", "renyi", "iwae"]
 Estimator = Literal[
@@ -67,7 +68,7 @@ class Ascent:
 
 
 def estimate_elbo(
-    density: AbstractLogDensity,
+    density: Sloped,
     guide: AbstractGuide,
     frame: Frame,
     parameters: Parameters,
@@ -130,7 +131,7 @@ def _uphill(
 
 
 def gradient_variance(
-    density: AbstractLogDensity,
+    density: Sloped,
     guide: AbstractGuide,
     frame: Frame,
     parameters: Parameters,

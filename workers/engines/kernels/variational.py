@@ -12,6 +12,7 @@ from torch import Tensor
 from models.density import AbstractLogDensity
 from workers.diagnostics import pareto_k_warning
 from workers.engines.engine import Draws, Info
+from workers.engines.kernels import rounding
 from workers.engines.kernels.adam import AdamState, start_adam, step_adam
 from workers.engines.kernels.elbo import estimate_elbo, gradient_variance, log_weights
 from workers.engines.kernels.frame import Frame
@@ -20,6 +21,7 @@ from workers.engines.kernels.guides import GUIDES
 from workers.engines.kernels.initial import find_initial
 from workers.engines.kernels.pareto import pareto_k
 from workers.engines.kernels.plateau import Plateau, follow, last_windows
+from workers.engines.kernels.scaler import Scaler, follow_scale
 from workers.engines.kernels.seek import CLIMB, POLISH, SeekState, start_seek, step_seek
 from workers.engines.kernels.settle import (
     SETTLE,
@@ -59,6 +61,9 @@ class Fit:
     lost: int = 0
     #: Of the gradient's estimate where the fit ended, summed over the parameters.
     variance: float | None = None
+    #: Of a fit in low precision, now and at the points of the trace.
+    scaler: Scaler | None = None
+    scalers: tuple[Scaler, ...] = ()
 
     @property
     def average(self) -> Parameters:
@@ -79,12 +84,15 @@ class ViState:
     fit: Fit | None
     #: Log importance weights of the draws made so far, float64.
     weights: Tensor
-    #: The random generator's state, bytes.
+    #: The random generator's state, bytes; and what it was before the first step.
     random: Tensor
+    origin: Tensor
     #: Steps made, over all phases.
     done: int
     #: How the fit ended; None before.
     outcome: Outcome | None
+    #: Where low precision ended in numbers that are not finite; the fit then began again without.
+    failed: Scaler | None = None
 
 
 def begin(options: ViOptions, density: AbstractLogDensity, generator: torch.Generator) -> ViState:
@@ -95,16 +103,19 @@ def begin(options: ViOptions, density: AbstractLogDensity, generator: torch.Gene
         DefinitionError: the guide cannot serve the model.
     """
     options.check(density.dim)
+    origin = generator.get_state()
     point = find_initial(density, generator, options.particles)
     seek = start_seek(density, _guide(options), point.z)
     weights = torch.empty(0, dtype=torch.float64, device=density.device)
-    return ViState(seek, None, None, weights, generator.get_state(), 0, None)
+    return ViState(seek, None, None, weights, generator.get_state(), origin, 0, None)
 
 
 def advance(
     options: ViOptions, density: AbstractLogDensity, state: ViState
 ) -> tuple[ViState, Info]:
     """Make one step of whichever phase is on."""
+    if state.failed is not None:
+        density = density.exact
     generator = torch.Generator(density.device)
     generator.set_state(state.random)
     draws, elbo = None, None
@@ -118,6 +129,8 @@ def advance(
     else:
         state, draws = _draw(options, density, state, fit, generator)
     state = replace(state, random=generator.get_state(), done=state.done + 1)
+    if state.outcome is Outcome.NON_FINITE and state.fit and state.fit.scaler:
+        state = _again(options, density, state, state.fit.scaler)
     return state, _info(options, state, draws, elbo)
 
 
@@ -126,6 +139,15 @@ def complete(options: ViOptions, state: ViState) -> bool:
     if state.outcome == Outcome.NON_FINITE:
         return True
     return state.outcome is not None and len(state.weights) >= _wanted(options)
+
+
+def _again(
+    options: ViOptions, density: AbstractLogDensity, state: ViState, failed: Scaler
+) -> ViState:
+    """Begin again without rounding: from here on the run is that of float32, bit for bit."""
+    generator = torch.Generator(density.device)
+    generator.set_state(state.origin)
+    return replace(begin(options, density.exact, generator), done=state.done, failed=failed)
 
 
 def _guide(options: ViOptions) -> AbstractGuide:
@@ -156,7 +178,8 @@ def _settle(
     frame = settled(density, settle, generator, options.particles).to(density.dtype)
     start = _guide(options).start(frame)
     zeros = tuple(torch.zeros_like(p) for p in start)
-    fit = Fit(frame, start, start_adam(start), Plateau(), 0, zeros, 0)
+    scaler = rounding.first_scaler(density, options.low_precision)
+    fit = Fit(frame, start, start_adam(start), Plateau(), 0, zeros, 0, scaler=scaler)
     return replace(state, settle=settle, fit=fit)
 
 
@@ -168,7 +191,7 @@ def _fit(
     generator: torch.Generator,
 ) -> tuple[ViState, tuple[int, float] | None]:
     estimate = estimate_elbo(
-        density,
+        rounding.ground(density, fit.scaler),
         _guide(options),
         fit.frame,
         fit.parameters,
@@ -177,7 +200,11 @@ def _fit(
         options.ascent,
     )
     fit = replace(fit, steps=fit.steps + 1)
-    if not math.isfinite(estimate.elbo):
+    usable = math.isfinite(estimate.elbo)
+    if fit.scaler is not None:
+        overflows = None if usable else rounding.not_finite(estimate.gradient)
+        fit = replace(fit, scaler=follow_scale(fit.scaler, overflows))
+    if not usable:
         fit = replace(fit, lost=fit.lost + 1)
         outcome = Outcome.NON_FINITE if fit.lost > PATIENCE else _end(options, fit)
         return replace(state, fit=fit, outcome=outcome), None
@@ -201,7 +228,7 @@ def _variance(
     own = torch.Generator(density.device)
     own.set_state(generator.get_state())
     return gradient_variance(
-        density,
+        rounding.ground(density, fit.scaler),
         _guide(options),
         fit.frame,
         fit.average,
@@ -231,7 +258,8 @@ def _trace(fit: Fit, elbo: float, options: ViOptions) -> tuple[Fit, tuple[int, f
     if fit.steps % every and fit.steps > 1:
         return replace(fit, recent=recent), None
     point = (fit.steps, sum(recent) / len(recent))
-    return replace(fit, recent=(), trace=(*fit.trace, point)), point
+    scalers = (*fit.scalers, fit.scaler) if fit.scaler else ()
+    return replace(fit, recent=(), trace=(*fit.trace, point), scalers=scalers), point
 
 
 def _end(options: ViOptions, fit: Fit) -> Outcome | None:
@@ -270,6 +298,10 @@ def _info(
     if state.outcome is not None:
         total = state.done + left
     progress = {"elbo": state.fit.trace[-1][1]} if state.fit and state.fit.trace else {}
+    scaler = state.fit.scaler if state.fit else None
+    if scaler is not None:
+        numbers = {"scale": scaler.scale, "skipped": scaler.skipped, "overflows": scaler.overflows}
+        progress |= numbers
     phase = "fit" if draws is None and not len(state.weights) else "draw"
     return Info(phase, state.done, total, draws=draws, elbo=elbo, progress=progress)
 
@@ -277,20 +309,21 @@ def _info(
 def conclude(state: ViState, outcome: Outcome, draws: Draws) -> Findings:
     """Return the ELBO with its error, Pareto k, and the summary of the draws."""
     weights = state.weights
-    elbo = _result(state.fit, weights)
+    elbo = _result(state.fit, weights, state.failed)
     warning = pareto_k_warning(elbo.pareto_k) if len(weights) else None
+    warnings = [] if warning is None else [warning]
+    if state.failed is not None:
+        warnings.append(rounding.restart_warning(state.failed))
     return Findings(
         outcome=outcome,
         message=outcome.sentence,
         summary=summarize(draws),
-        diagnostics=Diagnostics(
-            pareto_k=elbo.pareto_k, warnings=[] if warning is None else [warning]
-        ),
+        diagnostics=Diagnostics(pareto_k=elbo.pareto_k, warnings=warnings),
         elbo=elbo,
     )
 
 
-def _result(fit: Fit | None, weights: Tensor) -> ElboResult:
+def _result(fit: Fit | None, weights: Tensor, failed: Scaler | None) -> ElboResult:
     trace = fit.trace if fit else ()
     final, error = None, None
     if len(weights) > 1 and bool(weights.isfinite().all()):
@@ -303,4 +336,5 @@ def _result(fit: Fit | None, weights: Tensor) -> ElboResult:
         standard_error=error,
         pareto_k=pareto_k(weights),
         gradient_variance=fit.variance if fit else None,
+        low_precision=rounding.report(fit.scalers if fit else (), failed),
     )

@@ -8,6 +8,7 @@ from models.errors import DefinitionError
 from workers.engines.engine import EngineOptions
 from workers.engines.kernels.elbo import Ascent, Bound, Estimator
 from workers.engines.kernels.guides import GuideName
+from workers.engines.kernels.rounding import Asked
 
 
 class ViOptions(EngineOptions):
@@ -56,6 +57,12 @@ class ViOptions(EngineOptions):
     )
     draws: int = Field(
         default=1000, ge=1, le=10_000_000, description="Draws from the fitted guide."
+    )
+    low_precision: Asked = Field(
+        default="auto",
+        description="What the precision `mixed` rounds matrix products to while it ascends: "
+        "`bfloat16`, or `float16` with a gradient scale that follows overflows; `auto` takes "
+        "`bfloat16` unless the device lacks it. Without effect in other precisions.",
     )
 
     @property
