@@ -75,6 +75,17 @@ def cpu_identity() -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
+@lru_cache
+def multiplies_pairs() -> bool:
+    """Return whether this processor multiplies and adds pairs of numbers in bf16 at once."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().partition("\n\n")[0].splitlines()
+    except OSError:
+        return False
+    flags = {flag for line in lines if line.startswith("flags") for flag in line.split()}
+    return {"avx512_bf16", "avx512bw"} <= flags
+
+
 def build(
     source: str,
     *,

@@ -18,6 +18,7 @@ from models.native.statements import Access, Fold, Point, Statement, Store, Tabl
 from models.native.values import (
     Known,
     Operand,
+    Pairs,
     Producer,
     Recipe,
     Shape,
@@ -56,11 +57,15 @@ class Lowering:
         dtype: of the run.
         knowns: arrays of data that functions lowered before use; this one's are added.
         prefix: begins the names of its arrays.
+        pairs: whether the processor multiplies pairs of numbers in bf16 at once.
     """
 
-    def __init__(self, dtype: torch.dtype, knowns: list[Known], prefix: str) -> None:
+    def __init__(
+        self, dtype: torch.dtype, knowns: list[Known], prefix: str, pairs: bool = False
+    ) -> None:
         self.statements: list[Statement] = []
         self.knowns = knowns
+        self.pairs = pairs
         self._dtype, self._prefix = dtype, prefix
         self._count = 0
         self._inverses: dict[tuple[Value, str], Value] = {}
@@ -100,6 +105,17 @@ class Lowering:
         known = Known(len(self.knowns), tensor, literal, recipe)
         self.knowns.append(known)
         return known
+
+    def paired(self, matrix: Known, dim: int) -> Known | None:
+        """Return a matrix in bf16 as pairs along a dimension; None where it has no such form."""
+        base = self.knowns[matrix.index]
+        if not self.pairs or base.recipe is None or base.recipe.inverse or len(base.shape) != 2:
+            return None
+        turned = (matrix.shape, matrix.strides) != (base.shape, base.strides)
+        if turned and (matrix.shape, matrix.strides) != (base.shape[::-1], base.strides[::-1]):
+            return None
+        pairs = Pairs(turned, dim)
+        return self.know(pairs.of(base.tensor), Recipe(base.recipe.name, pairs=pairs))
 
     def fresh(self, shape: Shape, kind: str, initial: float | None = None) -> Producer:
         """Return a new array to be computed."""

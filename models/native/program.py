@@ -15,12 +15,13 @@ from models.native.handle import DensityHandle
 from models.native.partition import partition
 from models.native.source import HEADERS, Function, Source, generate
 from models.native.values import Known
-from models.toolchain import build, is_built, load
+from models.toolchain import build, is_built, load, multiplies_pairs
 
 #: The headers of generated code.
 INCLUDES = tuple(HEADERS / name for name in ("blocks.h", "vector.h"))
 
 
+_NOTHING = torch.empty(0)
 #: Seconds of a call from which on further ones start threads.
 SLOW = 1e-3
 
@@ -70,7 +71,7 @@ class NativeProgram:
             Function("force", _last_output(density.main), ("real",)),
             Function("values", reported.main, ("real",)),
         ]
-        source = generate(functions, dim, width, dtype)
+        source = generate(functions, dim, width, dtype, pairs=multiplies_pairs())
         self.statements = source.statements
         self.text = source.text
         self.dim, self.width, self.dtype = dim, width, dtype
@@ -220,8 +221,8 @@ def bound(source: Source, results: Sequence[Sequence[Tensor]]) -> list[Tensor]:
     """
     named = [{f"data_{i}": tensor for i, tensor in enumerate(r)} for r in results]
     arrays = [
-        _array(known, named[owner])
-        for known, owner in zip(source.arrays, source.owners, strict=True)
+        _array(known, named[owner]) if source.used is None or n in source.used else _NOTHING
+        for n, (known, owner) in enumerate(zip(source.arrays, source.owners, strict=True))
     ]
     for index in source.indices:
         array = arrays[index.array]

@@ -5,7 +5,7 @@ one compiled artefact serves every data set of the same shapes.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -59,6 +59,8 @@ class Source:
     indices: tuple[Index, ...]
     #: Steps in all: what compile time and the cost of a call grow with.
     statements: int
+    #: The numbers of the arrays that are read, where some are not; the others need not be made.
+    used: frozenset[int] | None = None
 
 
 @dataclass(frozen=True)
@@ -70,12 +72,13 @@ class _Part:
     statements: list[Statement]
 
 
-def functions(graphs: Sequence[Function], dtype: torch.dtype) -> Source:
+def functions(graphs: Sequence[Function], dtype: torch.dtype, pairs: bool = False) -> Source:
     """Lower functions of `z`: `D` to C++: `name(arrays, position, output0, ..., scratch)`.
 
     Args:
         graphs: cut by `partition`.
         dtype: of the run, float64 or float32.
+        pairs: whether the processor multiplies pairs of numbers in bf16 at once.
 
     Raises:
         UnsupportedError: an operation has no rule.
@@ -84,7 +87,7 @@ def functions(graphs: Sequence[Function], dtype: torch.dtype) -> Source:
     owners: list[int] = []
     parts = []
     for number, function in enumerate(graphs):
-        parts.append(_part(function, dtype, knowns))
+        parts.append(_part(function, dtype, knowns, pairs))
         owners += [number] * (len(knowns) - len(owners))
     steps = [s for part in parts for s in part.statements]
     scratch = max([_ALIGN, *(part.scratch for part in parts)])
@@ -98,10 +101,14 @@ def functions(graphs: Sequence[Function], dtype: torch.dtype) -> Source:
         "}",
     ]
     indices = dict.fromkeys(Index(t.known.index, t.size) for s in steps for t in _tables(s))
-    return Source("\n".join(lines) + "\n", tuple(knowns), tuple(owners), tuple(indices), len(steps))
+    used = frozenset(known.index for step in steps for known in _arrays(step))
+    text = "\n".join(lines) + "\n"
+    return Source(text, tuple(knowns), tuple(owners), tuple(indices), len(steps), used)
 
 
-def generate(graphs: Sequence[Function], dim: int, width: int, dtype: torch.dtype) -> Source:
+def generate(
+    graphs: Sequence[Function], dim: int, width: int, dtype: torch.dtype, pairs: bool = False
+) -> Source:
     """Lower a density's functions, and add those that go through rows of points.
 
     Args:
@@ -110,17 +117,18 @@ def generate(graphs: Sequence[Function], dim: int, width: int, dtype: torch.dtyp
         dim: `D`.
         width: how many numbers `values` returns.
         dtype: of the run.
+        pairs: whether the processor multiplies pairs of numbers in bf16 at once.
 
     Raises:
         UnsupportedError: an operation has no rule.
     """
-    source = functions(graphs, dtype)
+    source = functions(graphs, dtype, pairs)
     text = source.text + _rows(dim, width)
-    return Source(text, source.arrays, source.owners, source.indices, source.statements)
+    return replace(source, text=text)
 
 
-def _part(function: Function, dtype: torch.dtype, knowns: list[Known]) -> _Part:
-    lowered = lower(function.graph, dtype, knowns, f"{function.name}_")
+def _part(function: Function, dtype: torch.dtype, knowns: list[Known], pairs: bool) -> _Part:
+    lowered = lower(function.graph, dtype, knowns, f"{function.name}_", pairs)
     outs = _outputs(lowered, function.kinds, dtype)
     steps = needed(lowered.statements, outs)
     plan = schedule(steps, outs)

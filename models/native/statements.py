@@ -81,6 +81,8 @@ class Contract(Statement):
     length: int = 1
     #: Per operand, the stride of `k`.
     steps: tuple[int, int] = (0, 0)
+    #: Whether the matrix, `reads[0]`, has pairs of neighbours in a row; its step is a pair's.
+    pairs: bool = False
 
 
 @dataclass(eq=False)
@@ -95,6 +97,8 @@ class Spread(Statement):
     #: Of the result over the domain, and of `j` in it.
     strides: Shape = ()
     target_step: int = 1
+    #: Whether the matrix has pairs of neighbouring places; its stride over the domain is a pair's.
+    pairs: bool = False
 
 
 @dataclass(eq=False)

@@ -38,6 +38,12 @@ def _sides(product: Contract) -> tuple[tuple[Access, int], tuple[Access, int]] |
     return None
 
 
+def _given(product: Contract) -> tuple[tuple[Access, int], tuple[Access, int]]:
+    sides = _sides(product)
+    assert sides is not None
+    return sides
+
+
 class Tiles:
     """Writes one such loop.
 
@@ -54,21 +60,24 @@ class Tiles:
     def lines(self) -> Iterator[str]:
         """Yield the loop: whole tiles, then the rows that are left over."""
         yield from self._sums.begin(0)
+        yield from self._factors()
         yield "auto rows = [&](auto tile, int64_t first) __attribute__((always_inline)) {"
         yield "constexpr int T = decltype(tile)::value;"
         for part in _parts(self._loop.statements):
             if isinstance(part, list):
                 yield from self._row_by_row(part)
             elif isinstance(part, Contract):
-                yield from self._contract(part)
+                yield from self._dots(part) if part.pairs else self._contract(part)
             elif isinstance(part, Spread):
-                yield from self._spread(part)
+                yield from self._spread_pairs(part) if part.pairs else self._spread(part)
         yield "};"
         yield "int64_t row = 0;"
         size = self._loop.sizes[0]
-        whole, lone = (f"rows(std::integral_constant<int, {n}>{{}}, row);" for n in (ROWS, 1))
-        yield f"for (; row + {ROWS} <= {size}; row += {ROWS}) {whole}"
-        yield f"for (; row < {size}; ++row) {lone}"
+        # A pair of rows is never cut.
+        paired = any(isinstance(s, Spread) and s.pairs for s in self._loop.statements)
+        for count in (ROWS, 2, 1) if paired else (ROWS, 1):
+            tile = f"rows(std::integral_constant<int, {count}>{{}}, row);"
+            yield f"for (; row + {count} <= {size}; row += {count}) {tile}"
         yield from self._sums.end(0)
 
     def _row_by_row(self, part: list[Statement]) -> Iterator[str]:
@@ -87,9 +96,7 @@ class Tiles:
         return f"{vector(producer)} {producer.name}_rows[T]{count};"
 
     def _contract(self, product: Contract) -> Iterator[str]:
-        sides = _sides(product)
-        assert sides is not None
-        (matrix, step), (other, pace) = sides
+        (matrix, step), (other, pace) = _given(product)
         out, scope = product.out, scope_of(product).at(_ROW)
         kind = vector(out)
         each = f"for (int t = 0; t < T; ++t) {out.name}_rows[t]"
@@ -99,9 +106,57 @@ class Tiles:
         factor = self._texts.load(other, out.kind, scope, more=f"{pace} * k")
         yield f"const {kind} factor = {factor};"
         yield f"{each} += {self._texts.entry(matrix, scope, f'{step} * k')} * factor; }}"
+        yield from self._keep(out)
+
+    def _keep(self, out: Producer) -> Iterator[str]:
+        """Store the products of a tile, if they are read elsewhere."""
         if self._texts.stored(out):
             stored = self._texts.at(out, "first + t")
             yield f"for (int t = 0; t < T; ++t) {stored} = {out.name}_rows[t];"
+
+    def _factors(self) -> Iterator[str]:
+        """Pack what all rows are multiplied with, two numbers of a vector in one."""
+        for product in self._loop.statements:
+            if isinstance(product, Contract) and product.pairs:
+                (_, _), (other, pace) = _given(product)
+                scope, half, odd = scope_of(product), product.length // 2, product.length % 2
+                name, kind = f"{product.out.name}_pairs", vector(product.out)
+                first, second, last = (
+                    self._texts.load(other, product.out.kind, scope, more=f"{pace} * {place}")
+                    for place in ("(2 * k)", "(2 * k + 1)", product.length - 1)
+                )
+                yield f"Pairs<{kind}> {name}[{half + odd}];"
+                yield f"for (int64_t k = 0; k < {half}; ++k) {name}[k] = vpairs({first}, {second});"
+                if odd:
+                    yield f"{name}[{half}] = vpairs({last}, splat<{kind}>(0));"
+
+    def _dots(self, product: Contract) -> Iterator[str]:
+        (matrix, step), _ = _given(product)
+        out, scope = product.out, scope_of(product).at(_ROW)
+        each = f"for (int t = 0; t < T; ++t) {out.name}_rows[t]"
+        entry = self._texts.entry(matrix, scope, f"{step} * k")
+        yield self._declare(out)
+        yield f"{each} = splat<{vector(out)}>(0);"
+        yield f"for (int64_t k = 0; k < {(product.length + 1) // 2}; ++k)"
+        yield f"{each} = vdot({out.name}_rows[t], {out.name}_pairs[k], {entry});"
+        yield from self._keep(out)
+
+    def _spread_pairs(self, spread: Spread) -> Iterator[str]:
+        matrix, read = spread.reads
+        assert isinstance(matrix, Access)
+        kind, scope = vector(spread.out), scope_of(spread)
+        target = self._texts.at(spread.out, f"{spread.target_step} * j")
+        entry = self._texts.entry(matrix, scope.at("(first / 2 + t)"), f"{spread.step} * j")
+        value = self._texts.read(read, spread.out.kind, scope.at(_ROW))
+        yield f"{{ {kind} values[T + 1];"
+        yield f"for (int t = 0; t < T; ++t) values[t] = {value};"
+        yield f"values[T] = splat<{kind}>(0);"
+        yield f"constexpr int H = (T + 1) / 2; Pairs<{kind}> pairs[H];"
+        yield "for (int t = 0; t < H; ++t) pairs[t] = vpairs(values[2 * t], values[2 * t + 1]);"
+        yield f"for (int64_t j = 0; j < {spread.length}; ++j) {{"
+        yield f"{kind} total = {target};"
+        yield f"for (int t = 0; t < H; ++t) total = vdot(total, pairs[t], {entry});"
+        yield f"{target} = total; }} }}"
 
     def _spread(self, spread: Spread) -> Iterator[str]:
         matrix, read = spread.reads

@@ -58,15 +58,37 @@ class Value:
 
 
 @dataclass(frozen=True)
+class Pairs:
+    """A matrix whose neighbours in bf16 lie in one number of 32 bits, the first of them below."""
+
+    #: Whether it is the transpose of what is paired.
+    turned: bool
+    #: 0: neighbours in a column; 1: in a row.
+    dim: int
+
+    def of(self, matrix: Tensor) -> Tensor:
+        """Return the pairs, an odd one out beside a zero."""
+        matrix = (matrix.mT if self.turned else matrix).to(torch.bfloat16)
+        if self.dim == 0:
+            matrix = matrix.mT
+        even = torch.nn.functional.pad(matrix, (0, matrix.shape[1] % 2)).contiguous()
+        pairs = even.view(torch.int32)
+        return pairs.mT.contiguous() if self.dim == 0 else pairs
+
+
+@dataclass(frozen=True)
 class Recipe:
-    """How an array comes from the data: a result of the prologue, or its elements' inverses."""
+    """How an array comes from the data: a result of the prologue, its elements' inverses, pairs."""
 
     name: str
     inverse: bool = False
+    pairs: Pairs | None = None
 
     def make(self, results: Mapping[str, Tensor]) -> Tensor:
         """Return the array, from the prologue's results by name."""
         tensor = results[self.name]
+        if self.pairs is not None:
+            return self.pairs.of(tensor)
         if tensor.dtype in (torch.bfloat16, torch.float16):
             tensor = tensor.float()
         return tensor.reciprocal() if self.inverse else tensor

@@ -14,6 +14,9 @@
 #include <cstring>
 #include <initializer_list>
 #include <type_traits>
+#if defined(__AVX512BF16__) && defined(__AVX512BW__)
+#include <immintrin.h>
+#endif
 
 #ifndef CREDENCE_REAL
 #define CREDENCE_REAL double
@@ -260,11 +263,43 @@ CREDENCE_LANEWISE(i0e, (Scalar<V>)scalar_bessel(0, each))
 CREDENCE_LANEWISE(i1e, (Scalar<V>)scalar_bessel(1, each))
 CREDENCE_LANEWISE(erfinv, (Scalar<V>)scalar_erfinv(each))
 
+// Numbers in bfloat16, two of one lane side by side in 32 bits, and their products. Where the
+// processor does them at once it takes numbers below the normal ones as zeros.
+template <class V> using Pairs = Mask<V>;
+
+#if defined(__AVX512BF16__) && defined(__AVX512BW__)
 // To the nearest bfloat16, ties to even, and back.
-static inline G vbfloat(G x) {
+template <class V> static inline V vbfloat(V x) {
+  return (V)_mm512_slli_epi32(
+      _mm512_cvtepu16_epi32((__m256i)_mm512_cvtneps_pbh((__m512)x)), 16);
+}
+template <class V> static inline Pairs<V> vpairs(V first, V second) {
+  const __m512i order = _mm512_set_epi16(31, 15, 30, 14, 29, 13, 28, 12, 27, 11, 26, 10, 25, 9, 24,
+                                         8, 23, 7, 22, 6, 21, 5, 20, 4, 19, 3, 18, 2, 17, 1, 16, 0);
+  const __m512i apart = (__m512i)_mm512_cvtne2ps_pbh((__m512)second, (__m512)first);
+  return (Pairs<V>)_mm512_permutexvar_epi16(order, apart);
+}
+// The total and both products of a pair with a pair of data.
+template <class V> static inline V vdot(V total, Pairs<V> pairs, int32_t data) {
+  return (V)_mm512_dpbf16_ps((__m512)total, (__m512bh)pairs, (__m512bh)_mm512_set1_epi32(data));
+}
+#else
+// To the nearest bfloat16, ties to even, and back.
+template <class V> static inline V vbfloat(V x) {
   typedef uint32_t U __attribute__((vector_size(W * sizeof(uint32_t))));
   U bits = (U)x;
   bits += 0x7fffu + ((bits >> 16) & 1u);
-  const G rounded = (G)(bits & 0xffff0000u);
+  const V rounded = (V)(bits & 0xffff0000u);
   return x != x ? x : rounded;
 }
+template <class V> static inline Pairs<V> vpairs(V first, V second) {
+  return (((Pairs<V>)vbfloat(first) >> 16) & 0xffff) | ((Pairs<V>)vbfloat(second) & -0x10000);
+}
+// The total and both products of a pair with a pair of data.
+template <class V> static inline V vdot(V total, Pairs<V> pairs, int32_t data) {
+  const int32_t parts[2] = {int32_t(uint32_t(data) << 16), data & -0x10000};
+  float numbers[2];
+  std::memcpy(numbers, parts, sizeof parts);
+  return total + (V)(pairs & -0x10000) * numbers[1] + (V)(pairs << 16) * numbers[0];
+}
+#endif

@@ -32,7 +32,11 @@ class Lowered:
 
 
 def lower(
-    graph_module: GraphModule, dtype: torch.dtype, knowns: list[Known], prefix: str
+    graph_module: GraphModule,
+    dtype: torch.dtype,
+    knowns: list[Known],
+    prefix: str,
+    pairs: bool = False,
 ) -> Lowered:
     """Lower a graph whose data-dependent parts are attributes and whose one input is `z`.
 
@@ -41,11 +45,12 @@ def lower(
         dtype: of the run.
         knowns: arrays of data that functions lowered before use; this one's are added.
         prefix: begins the names of its arrays.
+        pairs: whether the processor multiplies pairs of numbers in bf16 at once.
 
     Raises:
         UnsupportedError: an operation, which it names, has no rule.
     """
-    walk = _Walk(graph_module, Lowering(dtype, knowns, prefix))
+    walk = _Walk(graph_module, Lowering(dtype, knowns, prefix, pairs))
     for node in graph_module.graph.nodes:
         walk.visit(node)
     return Lowered(walk.low, walk.input, walk.outputs)

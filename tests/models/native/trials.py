@@ -3,7 +3,7 @@
 import ctypes
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -81,7 +81,13 @@ class Compiled:
     """
 
     def __init__(
-        self, trials: Mapping[str, Trial], dtype: torch.dtype, cache: Path | None, now: bool = True
+        self,
+        trials: Mapping[str, Trial],
+        dtype: torch.dtype,
+        cache: Path | None,
+        now: bool = True,
+        pairs: bool = True,
+        prefix: str = "",
     ) -> None:
         self._dtype, self._cache = dtype, cache
         #: What the recorded graphs call.
@@ -94,7 +100,8 @@ class Compiled:
             Function(f"trial{n}", part.main, tuple(_kind(kind) for _, kind in self._outs[n]))
             for n, part in enumerate(parts)
         ]
-        self.source = functions(graphs, dtype)
+        source = functions(graphs, dtype, pairs)
+        self.source = replace(source, text=prefix + source.text)
         results = [
             part.prologue(*one.arguments(dtype))
             for part, one in zip(parts, self._trials.values(), strict=True)

@@ -48,6 +48,11 @@ CASES: dict[str, Trial] = {
 ROUNDED: dict[str, Trial] = {
     "rounded product": trial(lambda z, x: _rounded(x, z.view(4, 3)), _matrix(6, 4)),
     "rounded vector": trial(lambda z, x: _rounded(x, z), _matrix(30, 12)),
+    "rounded vector of odd length": trial(lambda z, x: _rounded(x, z[:11]), _matrix(31, 11)),
+    "rounded vector, odd rows out": trial(
+        lambda z, x: _rounded(x, z).tanh().exp().sum(), _matrix(29, 12)
+    ),
+    "rounded vector, transposed data": trial(lambda z, x: _rounded(x.T, z), _matrix(12, 9)),
     "rounded own": trial(lambda z: _rounded(z.view(3, 4), z.view(4, 3))),
     "rounded sum": trial(lambda z: (z.bfloat16() + z.flip(0).bfloat16()).to(z.dtype)),
     "rounded factors": trial(lambda z: (z.bfloat16() * z.flip(0).bfloat16()).to(z.dtype)),
