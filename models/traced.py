@@ -100,6 +100,7 @@ class TracedDensity(AbstractLogDensity):
         #: With what it was compiled: cache, target, threads.
         self._build: tuple[Path, Target, int] | None = None
         self._exact: TracedDensity | None = None
+        self._rough: NativeDensity | None = None
         self._program, self._layout, self._context = program, layout, context
         self._static = dict(static)
         self._names = tuple(inputs)
@@ -151,7 +152,8 @@ class TracedDensity(AbstractLogDensity):
             twin = copy.copy(self)
             twin._context = replace(self._context, matmul=torch.matmul)
             twin._identity, twin._recorded = (self._identity, "exact"), {}
-            twin._native, twin._native_target, twin._build = None, None, None
+            twin._native, twin._native_target = None, None
+            twin._build, twin._rough = None, None
             twin.tier = "interpreted"
             self._exact = twin
         if self._build is not None and self._exact.tier != "compiled":
@@ -161,10 +163,12 @@ class TracedDensity(AbstractLogDensity):
     def rough(self, z: Tensor, low: LowName, scale: float = 1.0) -> tuple[Tensor, Tensor]:
         """Return value and gradient for a stochastic ascent, both from products in `low`.
 
-        Native code has products in bf16 alone, and computes the value exactly.
+        Those in fp16 are interpreted on the compiled tier too.
         """
-        if self._context.matmul is torch.matmul or (self.handle and low == "bfloat16"):
+        if self._context.matmul is torch.matmul:
             return self.value_and_grad(z)
+        if self.handle is not None and low == "bfloat16":
+            return self._native_rough().value_and_grad(z)
         rows = torch.cat([z, torch.full_like(z[:, :1], scale)], dim=1)  # C x (D + 1)
         value, gradient = self._replay(f"rough {low}", self._point_rough(low), rows)
         return value, gradient
@@ -191,7 +195,7 @@ class TracedDensity(AbstractLogDensity):
             raise UnsupportedError(f"the device {self.device}")
         key = (self._identity, "native", str(target))
         with fenced():
-            return self._graphs.get(key, lambda: self._generated(target))
+            return self._graphs.get(key, lambda: self._generated(self._point_gradient(target)))
 
     def compile(self, cache_dir: Path, target: Target = Target.POSTERIOR, threads: int = 1) -> None:
         """Move to the compiled tier: value and gradient of one target, and what is reported.
@@ -211,9 +215,23 @@ class TracedDensity(AbstractLogDensity):
         self._build = (cache_dir, target, threads)
         self.tier = "compiled"
 
-    def _generated(self, target: Target) -> NativeProgram:
+    def _native_rough(self) -> NativeDensity:
+        """Return the native code of `rough`, compiled when it is first asked for."""
+        if self._rough is None:
+            assert self._build is not None
+            cache_dir, _, threads = self._build
+            key = (self._identity, "native", "rough")
+            with fenced():
+                program: NativeProgram = self._graphs.get(
+                    key, lambda: self._generated(self._point_rounded())
+                )
+            program.build(cache_dir)
+            self._rough = program.bind(self._arguments, threads)
+        return self._rough
+
+    def _generated(self, point: PointFunction) -> NativeProgram:
         origin = torch.zeros(1, self.dim, dtype=self.dtype)
-        gradient = record_rows(self._point_gradient(target), origin, self._arguments)
+        gradient = record_rows(point, origin, self._arguments)
         values = record_rows(self._point_flat, origin, self._arguments)
         return NativeProgram(
             gradient, values, self._arguments, self.dim, sum(self._widths()), self.dtype
@@ -439,6 +457,16 @@ class TracedDensity(AbstractLogDensity):
             return exact(z, *arguments)[0] if rounded else at, slope
 
         return gradient
+
+    def _point_rounded(self) -> PointFunction:
+        """Value and gradient, both from rounded products."""
+        value = self._point_value(Target.POSTERIOR, exact=False)
+
+        def both(z: Tensor, *arguments: Tensor) -> tuple[Tensor, Tensor]:
+            slope, at = torch.func.grad_and_value(lambda row: value(row, *arguments)[0])(z)
+            return at, slope
+
+        return both
 
     def _point_rough(self, low: LowName) -> PointFunction:
         """Value and gradient of a point with the scale as its last number."""

@@ -86,8 +86,11 @@ def test_on_the_compiled_tier_an_ascent_may_be_rough_and_its_twin_is_exact() -> 
     )
     z = torch.tensor([[-4.7, 1.2, -0.6, 0.0, 0.5], [0.1, 0.2, 0.3, 0.4, 0.0]])
     value, slope = mixed.value_and_grad(z)
-    for ours, theirs in zip(mixed.rough(z, "bfloat16"), (value, slope), strict=True):
-        assert torch.equal(ours, theirs)
+    rough = mixed.rough(z, "bfloat16")
+    # Its gradient is the force; its value is near, and not exact.
+    assert torch.equal(rough[1], slope)
+    torch.testing.assert_close(rough[0], value, rtol=1e-2, atol=0)
+    assert not torch.equal(rough[0], value)
     assert mixed.exact.tier == "compiled"
     for ours, theirs in zip(mixed.exact.value_and_grad(z), single.value_and_grad(z), strict=True):
         assert torch.equal(ours, theirs)
