@@ -38,6 +38,7 @@ check: install
 bench: install $(BENCH_STAMP)
 	$(BIN)/python -m tests.benchmarks $(ARGS)
 	$(if $(ARGS),,$(BIN)/python -m tests.benchmarks.fits)
+	$(if $(ARGS),,$(BIN)/python -m tests.benchmarks.precision)
 
 # The peers, from their published wheels: they pull JAX and PyMC, which ours must not see.
 $(BENCH_STAMP): tests/benchmarks/requirements.txt

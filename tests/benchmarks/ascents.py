@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from models.cache import Cache
-from models.compile import compile_model
+from models.compile import Data, compile_model
 from models.data import load_data
 from models.definition import parse_definition
 from models.density import AbstractLogDensity
@@ -41,7 +41,7 @@ PRECISIONS: dict[str, tuple[PrecisionName, LowName | None]] = {
 #: Draws that a final ELBO is the mean of, and the share of the steps that the means are.
 JUDGED_BY, AVERAGED = 8, 1 / 3
 #: Rows of the regression that its start is fitted to, and Newton's steps there.
-PART, NEWTON = 200_000, 6
+PART, NEWTON = 50_000, 5
 #: Adam's rate at the start, in the frame's units; it falls to a twentieth over the last half.
 RATE = 0.2
 SEED = 20_261_126
@@ -53,7 +53,7 @@ class Task:
 
     name: str
     text: str
-    batches: Sequence[dict[str, Any]]
+    batches: Sequence[Data]
     centre: Tensor
     scale: Tensor
     particles: int
@@ -84,7 +84,7 @@ def network(rows: int, inputs: int, width: int, batch: int, particles: int, step
         x = generator.standard_normal((min(batch, rows), inputs))
         signal = np.tanh(2 * x @ direction) + 0.5 * generator.standard_normal(len(x))
         y = (signal > 0).astype(np.float64)
-        batches.append({"x": x, "y": y, "weight": rows / len(x), "width": width})
+        batches.append(load_data({"x": x, "y": y, "weight": rows / len(x), "width": width}))
     size = inputs * width + width * width + width
     centre = torch.tensor(generator.standard_normal(size), dtype=torch.float32)
     name = f"network {inputs}-{width}-{width}, {rows} rows by {min(batch, rows)}"
@@ -100,7 +100,7 @@ def regression(rows: int, columns: int, particles: int, steps: int) -> Task:
     centre, widths = (torch.tensor(v, dtype=torch.float32) for v in (mode, scale))
     name = f"logistic {rows} x {columns}"
     tiers = ("interpreted", "compiled")
-    return Task(name, "logistic", [data], centre, widths, particles, steps, tiers)
+    return Task(name, "logistic", [load_data(data)], centre, widths, particles, steps, tiers)
 
 
 def _mode(x: Any, y: Any) -> tuple[Any, Any]:
@@ -178,7 +178,7 @@ def _bound(
     for data in task.batches:
         density = compile_model(
             definition,
-            load_data(data),
+            data,
             precision_name=precision,
             device=str(device),
             limits=limits,

@@ -125,12 +125,13 @@ def _lines(
             device,
         )
         yield from fitted(
-            ascents.regression(chosen.rows, chosen.columns, 8, chosen.steps), precisions, device
+            ascents.regression(chosen.rows, chosen.columns, 4, chosen.steps), precisions, device
         )
     if "hmc" in parts:
         share = chosen.share
         sizes = [(max(10, round(rows * share)), columns) for rows, columns in FORCES]
-        yield from pulled(sizes, CHAINS, chosen.repeats)
+        for size in sizes:
+            yield from pulled([size], CHAINS, chosen.repeats)
 
 
 def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -145,7 +146,7 @@ def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--batch", type=int, default=4096)
     parser.add_argument("--rows", type=int, default=1_000_000, help="of the regression")
     parser.add_argument("--columns", type=int, default=200)
-    parser.add_argument("--steps", type=int, default=40, help="of every fit; %(default)s")
+    parser.add_argument("--steps", type=int, default=30, help="of every fit; %(default)s")
     parser.add_argument("--share", type=float, default=1.0, help="of the rows of `hmc`")
     parser.add_argument("--repeats", type=int, default=7, help="of every gradient; %(default)s")
     parser.add_argument("--precisions", help="float32 first; bf16, fp16")
