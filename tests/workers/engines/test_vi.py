@@ -175,7 +175,12 @@ def test_draws_are_as_many_as_asked() -> None:
 @pytest.mark.parametrize(
     "option",
     [
-        {"guide": "delta"},
+        {"guide": "nothing"},
+        {"guide": "delta", "estimator": "score_function"},
+        {"guide": "low_rank", "optimizer": "natural_gradient"},
+        {"optimizer": "natural_gradient", "estimator": "sticking_the_landing"},
+        {"optimizer": "natural_gradient", "learning_rate": 1.5},
+        {"schedule": "sometimes"},
         {"objective": "iwae", "estimator": "score_function"},
         {"objective": "iwae", "estimator": "sticking_the_landing"},
         {"estimator": "doubly_reparameterized"},
