@@ -389,3 +389,5 @@ def test_draws_are_estimated_over_every_quantity() -> None:
     options = options_type(ENGINES["nuts"])(kind="nuts", chains=2, draws=7)  # type: ignore[call-arg]
     assert draws_bytes(options, description) == 2 * 7 * 14 * 8
     assert draws_bytes(options_type(ENGINES["mle"])(), description) == 0
+    swarm = options_type(ENGINES["svgd"])(kind="svgd", particles=7)  # type: ignore[call-arg]
+    assert 2 * draws_bytes(swarm, description) == draws_bytes(options, description)

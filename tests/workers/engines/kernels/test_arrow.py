@@ -74,6 +74,19 @@ def test_density_and_entropy_are_those_of_the_dense_normal() -> None:
     torch.testing.assert_close(elements, torch.zeros(2, 2).double(), atol=1e-12, rtol=0)
 
 
+def test_elements_without_globals_are_independent() -> None:
+    arrow = arrow_of((Parameter("x", (2, 2), "real", 4, 0, ("group", None)),), CPU)
+    none = torch.zeros(0).double()
+    lower = torch.full((2, 2, 2), 0.5).double()
+    inside = [(torch.zeros(2, 2).double(), lower, torch.zeros(2, 2, 0).double())]
+    found = ArrowNormal(arrow, torch.ones(4).double(), (none, none.reshape(0, 0)), inside)
+    root = torch.tensor([[1.0, 0.0], [0.5, 1.0]]).double()
+    dense = MultivariateNormal(torch.ones(4).double(), scale_tril=torch.block_diag(root, root))
+    w = found.place(torch.linspace(-1.0, 1.0, 12).double().reshape(3, 4))
+    torch.testing.assert_close(found.log_prob(w), dense.log_prob(w))
+    torch.testing.assert_close(found.entropy(), dense.entropy())
+
+
 def test_a_split_is_undone() -> None:
     arrow, w = normal().arrow, torch.arange(12.0).reshape(2, 6)
     assert torch.equal(arrow.join(*arrow.split(w)), w)
