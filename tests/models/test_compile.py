@@ -26,6 +26,7 @@ def test_without_data_a_description_has_names_and_no_sizes() -> None:
 def test_with_data_a_description_has_shapes_and_a_log_density() -> None:
     seen = check_model(DEFINITION, load_data(DATA))
     assert [p.shape for p in seen.parameters] == [[], [], [8]]
+    assert seen.plates == {"mu": [], "tau": [], "eta": ["school"]}
     assert [(d.name, d.shape, d.dtype) for d in seen.data] == [
         ("y", [8], "int64"),
         ("sigma", [8], "int64"),
