@@ -90,7 +90,7 @@ GUIDES = [MeanField(), FullRank(), LowRank(), BY_PLATE]
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("guide", GUIDES, ids=lambda g: type(g).__name__)
+@pytest.mark.parametrize("guide", GUIDES[:3], ids=lambda g: type(g).__name__)
 @pytest.mark.parametrize("bound", ["elbo", "renyi", "iwae"])
 def test_estimators_of_one_bound_agree(guide: AbstractGuide, bound: str) -> None:
     known = tuple(p + 0.2 for p in guide.start(FRAMES[guide.dense]))
@@ -103,11 +103,14 @@ def test_estimators_of_one_bound_agree(guide: AbstractGuide, bound: str) -> None
         assert bool(((first.mean(0) - other.mean(0)).abs() < 4 * error + 1e-12).all())
 
 
-def test_the_score_and_the_way_of_a_guide_by_plate_agree() -> None:
+def test_estimators_of_the_elbo_agree_on_a_guide_by_plate() -> None:
     known = tuple(p + 0.2 for p in BY_PLATE.start(FRAMES[False]))
-    way, score = (gradients(BY_PLATE, known, ascent, 0, 300) for ascent in (ASCENTS[0], ASCENTS[2]))
-    error = ((way.var(0) + score.var(0)) / len(way)).sqrt()
-    assert bool(((way.mean(0) - score.mean(0)).abs() < 4 * error + 1e-12).all())
+    way, *others = (
+        gradients(BY_PLATE, known, ascent, seed, 200) for seed, ascent in enumerate(ASCENTS[:3])
+    )
+    for other in others:
+        error = ((way.var(0) + other.var(0)) / len(way)).sqrt()
+        assert bool(((way.mean(0) - other.mean(0)).abs() < 4 * error + 1e-12).all())
     # Every parameter but the unused parts of triangles has a gradient.
     assert int((way.mean(0) != 0).sum()) == 5
 
