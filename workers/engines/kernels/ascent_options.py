@@ -5,7 +5,7 @@ from typing import Literal
 from pydantic import Field
 
 from models.errors import TooLargeError
-from workers.engines.engine import EngineOptions
+from workers.engines.engine import EngineOptions, Plates
 from workers.engines.kernels.optimizers import OPTIMIZERS, OptimizerName
 
 #: The most unknowns for an optimiser that takes a matrix of their square.
@@ -39,7 +39,7 @@ class AbstractAscentOptions(EngineOptions):
     )
     level: float = Field(0.95, gt=0, lt=1, description="Level of the intervals.")
 
-    def check(self, dim: int) -> None:
+    def check(self, dim: int, plates: Plates | None = None) -> None:
         """Refuse an optimiser whose matrices would not fit.
 
         Raises:

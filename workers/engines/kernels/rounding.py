@@ -6,7 +6,7 @@ from typing import Literal, Protocol
 import torch
 from torch import Tensor
 
-from models.density import AbstractLogDensity
+from models.density import AbstractLogDensity, Target
 from models.precision import LowName, native_low
 from workers.engines.kernels.scaler import Scaler, start_scaler
 from workers.results import LowPrecision, Warning
@@ -18,7 +18,9 @@ Asked = Literal["auto", "bfloat16", "float16"]
 class Sloped(Protocol):
     """What a stochastic ascent climbs; any log density is one."""
 
-    def value_and_grad(self, z: Tensor, /) -> tuple[Tensor, Tensor]:
+    def value_and_grad(
+        self, z: Tensor, target: Target = Target.POSTERIOR, /
+    ) -> tuple[Tensor, Tensor]:
         """Return the log density, `C` in float64, and its gradient, `C x D`, at `z`: `C x D`."""
 
 
@@ -30,14 +32,20 @@ class Rough:
     low: LowName
     scale: float
 
-    def value_and_grad(self, z: Tensor, /) -> tuple[Tensor, Tensor]:
+    def value_and_grad(
+        self, z: Tensor, target: Target = Target.POSTERIOR, /
+    ) -> tuple[Tensor, Tensor]:
         """Return the log density, `C` in float64, and its gradient, `C x D`, at `z`: `C x D`."""
+        if target is not Target.POSTERIOR:
+            return self.density.value_and_grad(z, target)
         return self.density.rough(z, self.low, self.scale)
 
 
-def first_scaler(density: AbstractLogDensity, asked: Asked) -> Scaler | None:
-    """Return the state of a fit that rounds; None where the run's precision rounds nothing."""
-    if density.exact is density:
+def first_scaler(
+    density: AbstractLogDensity, asked: Asked, target: Target = Target.POSTERIOR
+) -> Scaler | None:
+    """Return the state of a fit that rounds; None where nothing is: a mode is climbed exactly."""
+    if density.exact is density or target is not Target.POSTERIOR:
         return None
     return start_scaler(native_low(density.device) if asked == "auto" else asked)
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from models.density import Target
 from models.precision import PrecisionName
 from tests.workers.densities import GaussianDensity
 from tests.workers.engines.posted import LOGISTIC, logistic_data, posted
@@ -52,6 +53,7 @@ def test_only_a_density_that_rounds_is_rough() -> None:
     mixed = posted(LOGISTIC, logistic_data(), "interpreted", "mixed")
     asked = [first_scaler(mixed, name) for name in ("auto", "bfloat16", "float16")]
     assert [scaler.low for scaler in asked if scaler] == ["bfloat16", "bfloat16", "float16"]
+    assert first_scaler(mixed, "auto", Target.JOINT) is None
     climbed = ground(mixed, asked[2])
     assert isinstance(climbed, Rough)
     assert (climbed.low, climbed.scale) == ("float16", 2.0**16)
