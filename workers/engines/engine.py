@@ -5,7 +5,7 @@ needs. Shape letters: `C` chains, `N` draws, `D` unconstrained dimension.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
@@ -14,7 +14,7 @@ import torch
 from pydantic import BaseModel, ConfigDict
 from torch import Tensor
 
-from models.density import AbstractLogDensity
+from models.density import AbstractLogDensity, Parameter
 from workers.results import Findings, Outcome
 
 
@@ -28,6 +28,13 @@ class EngineOptions(BaseModel):
 
         Raises:
             TooLargeError: it is too large for these options; the path is theirs.
+        """
+
+    def check_parameters(self, parameters: Sequence[Parameter]) -> None:
+        """Refuse, before anything runs, what these options say of a model's parameters.
+
+        Raises:
+            ModelError: with the path of the option.
         """
 
 

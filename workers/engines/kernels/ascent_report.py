@@ -1,6 +1,7 @@
 """A finished climb as a result: estimates, curvature, criteria, and the sentence."""
 
 import math
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -78,7 +79,7 @@ def ascent_findings(
 
 def _heights(
     density: AbstractLogDensity, target: Target, z: Tensor, height: float, converged: bool
-) -> dict[str, float | None]:
+) -> dict[str, Any]:
     """Return the log likelihood; for `mle` the criteria with it, for `map` the log prior."""
     if target != Target.LIKELIHOOD:
         terms = density.terms(z[None].to(density.dtype))
