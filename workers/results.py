@@ -98,7 +98,7 @@ class Interval(Strict):
     lower: Values
     upper: Values
     #: `wald`: from the standard error; `profile`: where the likelihood has fallen too far.
-    kind: str
+    kind: str = "wald"
 
 
 class Estimate(Strict):

@@ -35,7 +35,7 @@ from workers.engines.kernels.likelihood_ratio import (
 from workers.engines.kernels.objective import LARGE, Objective
 from workers.engines.kernels.profile import ProfileState, start_profile, step_profile
 from workers.engines.kernels.profile_entries import chosen, find_ends
-from workers.engines.kernels.profile_report import profiled
+from workers.engines.kernels.profile_report import no_profile, profiled
 from workers.engines.kernels.restriction import Fixed, read_restriction
 from workers.results import Findings, Outcome, Warning
 
@@ -60,6 +60,7 @@ class MleOptions(AbstractAscentOptions):
     )
     profile: list[str] | None = Field(
         None,
+        min_length=1,
         max_length=1000,
         description="Parameters that get profile intervals; all of them for `null`.",
     )
@@ -140,6 +141,8 @@ class Mle(AbstractEngine[MleOptions, MleState]):
             objective = self._objective(density, len(state.profile.ends))
             estimate, more = profiled(mle.estimate, objective, state.profile, options.level)
             mle, said = mle.model_copy(update={"estimate": estimate}), more
+        elif options.intervals == "profile" and outcome is Outcome.CONVERGED:
+            said = [no_profile([p.name for p in chosen(density.parameters, options.profile)])]
         if state.restricted is not None and outcome is Outcome.CONVERGED:
             ratio, more = likelihood_ratio(
                 density, self._fixed(density), state.restricted, state.climb.height, options.level
@@ -171,9 +174,10 @@ class Mle(AbstractEngine[MleOptions, MleState]):
         if self.options.intervals == "profile" and state.profile is None:
             assert ascent.top is not None
             ends = find_ends(density, ascent.top.z, self.options.profile)
-            objective = self._objective(density, len(ends))
-            profile = start_profile(objective, ascent.top, ends, self.options.level)
-            state = replace(state, profile=profile)
+            if len(ends):
+                objective = self._objective(density, len(ends))
+                profile = start_profile(objective, ascent.top, ends, self.options.level)
+                state = replace(state, profile=profile)
         if state.profile is not None and not state.profile.done:
             return state
         if self.options.restriction is not None and state.restricted is None:

@@ -7,6 +7,8 @@ import torch
 from torch import Tensor
 
 from models.density import AbstractLogDensity, Target
+from models.errors import DefinitionError
+from models.supports import constraint_from_name
 from workers.engines.kernels.ascent import HESSIAN_LIMIT, AscentState
 from workers.engines.kernels.ascent_options import AbstractAscentOptions
 from workers.engines.kernels.entries import entry_names, listed
@@ -217,9 +219,17 @@ def _destinations(density: AbstractLogDensity, endless: Tensor) -> str:
 def _limit(support: str, up: bool) -> str:
     if support == "real":
         return "infinity" if up else "minus infinity"
-    if support in ("positive", "nonnegative", "greater_than(0)", "greater_than_eq(0)"):
-        return "infinity" if up else "0"
-    return "the edge of its support"
+    try:
+        constraint = constraint_from_name(support)
+    except DefinitionError:
+        return "the edge of its support"
+    ends = [getattr(constraint, name, None) for name in ("lower_bound", "upper_bound")]
+    if ends == [None, None]:
+        return "the edge of its support"
+    # Below an upper bound alone the value falls where its coordinate rises.
+    upper = up is not (ends[0] is None)
+    end = ends[1] if upper else ends[0]
+    return f"{end:g}" if end is not None else f"{'' if upper else 'minus '}infinity"
 
 
 def _warnings(density: AbstractLogDensity, target: Target) -> list[Warning]:

@@ -10,6 +10,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+import torch
 from scipy.special import chdtrc
 from torch import Tensor
 
@@ -20,6 +21,7 @@ from workers.engines.kernels.ascent_report import climb_message
 from workers.engines.kernels.entries import listed
 from workers.engines.kernels.intervals import estimates
 from workers.engines.kernels.objective import Objective
+from workers.engines.kernels.optimizers import OptimizerName
 from workers.engines.kernels.restricted import RestrictedDensity
 from workers.engines.kernels.restriction import Fixed, coordinates, restricted_point
 from workers.engines.kernels.spectrum import spectrum
@@ -54,11 +56,12 @@ def start_restricted(
     mask = coordinates(fixed, density)
     point = restricted_point(fixed, density, tops[climb.best])
     free = RestrictedDensity(density, mask, point)
-    ascent = start_ascent(_objective(free, len(tops)), tops[:, free.free])
+    # Without unknowns there is nothing to remember.
+    optimizer: OptimizerName = "lbfgs" if free.dim else "gradient_descent"
+    ascent = start_ascent(_objective(free, len(tops)), tops[:, free.free], optimizer)
     if not bool(ascent.rows.value.isfinite().any()):
         ascent = replace(ascent, verdict=Verdict(Outcome.NON_FINITE))
     elif not free.dim:
-        # Where all is fixed there is nothing to climb.
         ascent = replace(ascent, verdict=Verdict(Outcome.CONVERGED))
     return RestrictedState(mask, point, ascent)
 
@@ -98,7 +101,7 @@ def likelihood_ratio(
     statistic = p_value = None
     if verdict.outcome is not Outcome.CONVERGED:
         said.append(_no_maximum(_why(free, verdict)))
-    elif state.height > height + ABOVE:
+    elif state.height > height + ABOVE + _noise(density, height):
         said.append(_no_maximum(_HIGHER))
     else:
         statistic = 2.0 * max(0.0, height - state.height)
@@ -109,6 +112,11 @@ def likelihood_ratio(
         p_value=p_value,
         restricted=_maximum(free, state, level),
     ), said
+
+
+def _noise(density: AbstractLogDensity, height: float) -> float:
+    at = torch.tensor(height, dtype=torch.float64)
+    return float(Objective(density, Target.LIKELIHOOD).noise(at))
 
 
 _HIGHER = (

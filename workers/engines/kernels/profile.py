@@ -35,7 +35,7 @@ from workers.engines.kernels.spectrum import spectrum
 #: The spring's stiffness, in units of the information about the quantity.
 SPRING = 10.0
 #: Half the squared slope, in nats, at which a search has arrived; relative error of a root.
-ARRIVED, CLOSE = 1e-11, 1e-9
+ARRIVED, CLOSE = 1e-10, 1e-8
 #: Standard errors from the maximum at which an end is no longer looked for; and coordinates of a
 #: bounded parameter at which it has reached its bound.
 FAR, EDGE = 1e3, 30.0
@@ -186,17 +186,25 @@ def step_profile(objective: Objective, state: ProfileState, level: float) -> Pro
     """Advance every open search by one iteration; one that has arrived gets its next aim."""
     springs = Springs(objective, state.ends, state.gauge, level)
     going = state.found == Found.OPEN
-    rows = step_lbfgs(lambda v: springs(v, state.aim), state.rows, going)
+    active = going & ~_level(springs, state.rows)
+    rows = state.rows
+    if bool(active.any()):
+        rows = step_lbfgs(lambda v: springs(v, state.aim), rows, active)
     state = replace(state, rows=rows, iterations=state.iterations + 1)
     noise = springs.noise(rows.value)
-    slope = 0.5 * (rows.gradient * rows.gradient).sum(1)
-    arrived = going & ((slope <= ARRIVED + noise) | rows.stuck)
+    arrived = going & (_level(springs, rows) | rows.stuck)
     if bool(arrived.any()):
         state = _aimed_anew(springs, state, arrived, noise)
     if state.iterations >= MOST:
         lost = torch.where(state.found == Found.OPEN, int(Found.LOST), state.found)
         state = replace(state, found=lost)
     return state
+
+
+def _level(springs: Springs, rows: LbfgsState) -> Tensor:
+    """Return which searches, `R`, are where their objective is least."""
+    promise = 0.5 * (rows.gradient * rows.gradient).sum(1)
+    return promise <= ARRIVED + springs.noise(rows.value)
 
 
 def _aimed_anew(
@@ -237,9 +245,7 @@ def _next(
     """Return where to look next, `R`: Newton's step, inside the bracket; not too far without."""
     newton = x + (wanted - root) / steep
     middle = torch.where(high.isinf(), x, 0.5 * (low + high))
-    margin = torch.where(high.isinf(), 0.0, 0.01 * (high - low))
-    inside = (newton > low + margin) & (newton < high - margin)
-    bracketed = torch.where(inside, newton, middle)
+    bracketed = torch.where((newton > low) & (newton < high), newton, middle)
     return torch.where(high.isinf(), newton.clamp(max=3.0 * x + 1.0), bracketed)
 
 

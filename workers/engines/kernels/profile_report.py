@@ -1,5 +1,7 @@
 """The ends that profiles found, as intervals, and the sentences about those that are missing."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
@@ -65,14 +67,17 @@ def _warnings(density: AbstractLogDensity, state: ProfileState) -> list[Warning]
             )
         )
     if state.ends.without:
-        said.append(
-            Warning(
-                code="no_profile",
-                message=f"The support of {listed(state.ends.without)} hangs on other unknowns: "
-                "its intervals are Wald's.",
-            )
-        )
+        said.append(no_profile(state.ends.without))
     return said
+
+
+def no_profile(names: Sequence[str]) -> Warning:
+    """Return the warning about parameters whose entries cannot be held fixed by themselves."""
+    return Warning(
+        code="no_profile",
+        message=f"The support of {listed(names)} hangs on other unknowns: its intervals are "
+        "Wald's.",
+    )
 
 
 def _labels(density: AbstractLogDensity, state: ProfileState, *kinds: Found) -> str | None:
