@@ -28,7 +28,7 @@ def climb_findings(
     if outcome is not Outcome.CONVERGED or findings.mle is None:
         return findings
     # Starts that climbed minibatches end near a maximum, not on it.
-    found = modes(density, ascent, 0.0 if state.stochastic is None else NOISE * density.dim)
+    found = modes(density, target, ascent, 0.0 if state.stochastic is None else NOISE * density.dim)
     known = concavity(density, target, ascent, found)
     mle = findings.mle.model_copy(update={"modes": found, "concavity": known})
     return amended(findings, mle, _dropped(density))
