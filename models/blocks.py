@@ -6,6 +6,7 @@ Shape letters: `B` data rows, `C` points, `D` unconstrained dimension.
 """
 
 from collections.abc import Iterator, Mapping
+from copy import copy
 
 import torch
 from torch import Tensor
@@ -42,6 +43,17 @@ class BlockedDensity(AbstractLogDensity):
         self.dtype, self.device = whole.dtype, whole.device
         self.tier = whole.tier
         self.notes = whole.notes
+        self._sample: Tensor | None = None
+
+    def estimated(self, rows: Tensor) -> "BlockedDensity":
+        """Return this density with its log density and gradient estimated from some rows.
+
+        For stochastic ascent: both are right on average over samples of the rows
+        (`MinibatchModel.sample`). Everything else is still of all rows.
+        """
+        other = copy(self)
+        other._sample = rows
+        return other
 
     def value(self, z: Tensor, target: Target = Target.POSTERIOR) -> Tensor:
         """Return the log density, `C` in float64."""
@@ -49,6 +61,8 @@ class BlockedDensity(AbstractLogDensity):
 
     def value_and_grad(self, z: Tensor, target: Target = Target.POSTERIOR) -> tuple[Tensor, Tensor]:
         """Return the log density, `C` in float64, and its gradient, `C x D` in `dtype`."""
+        if self._sample is not None:
+            return self._model.estimate(z, self._sample, target)
         value = torch.zeros(len(z), dtype=torch.float64, device=self.device)
         gradient = torch.zeros(z.shape, dtype=torch.float64, device=self.device)
         for rows, part in self._parts(target):

@@ -11,7 +11,7 @@ from workers.engines.kernels.spectrum import spectrum
 from workers.results import Concavity, Mode
 
 #: Coordinates up to which curvature is looked at elsewhere, and how far out, in standard errors.
-SMALL, REACH = 50, 5.0
+SMALL, REACH = 20, 5.0
 
 
 def concavity(

@@ -4,10 +4,14 @@ import numpy as np
 import pytest
 import torch
 
-from models.density import Target
+from models.blocks import BlockedDensity
+from models.density import AbstractLogDensity, Target
 from models.minibatch import MinibatchModel
 from models.rows import find_rows
 from tests.workers.engines.posted import posted
+from workers.engines.kernels.elbo import estimate_elbo
+from workers.engines.kernels.frame import Frame
+from workers.engines.kernels.guides import MeanField
 from workers.engines.kernels.stochastic import (
     StochasticState,
     start_stochastic,
@@ -65,3 +69,23 @@ def test_rows_outside_the_support_do_not_move_a_start(model: MinibatchModel) -> 
     assert bool(torch.isfinite(state.z[1]).all())
     assert np.isfinite(state.height)
     assert torch.equal(state.z[0], z[0])
+
+
+def test_the_elbo_s_gradient_is_unbiased_over_minibatches(model: MinibatchModel) -> None:
+    """What variational inference climbs: the same noise of the guide, other rows every time."""
+    whole = BlockedDensity(model, 1000)
+    guide, frame = MeanField(), Frame(torch.tensor(EXACT), torch.tensor(ERROR))
+    parameters = guide.start(frame)
+
+    def gradient(density: AbstractLogDensity) -> tuple[float, torch.Tensor]:
+        noise = torch.Generator().manual_seed(5)
+        found = estimate_elbo(density, guide, frame, parameters, noise, 8)
+        return found.elbo, torch.cat([g.reshape(-1) for g in found.gradient])
+
+    generator = torch.Generator().manual_seed(6)
+    samples = [gradient(whole.estimated(model.sample(generator, 40))) for _ in range(400)]
+    bound, slope = gradient(whole)
+    bounds = np.array([one for one, _ in samples])
+    assert abs(bounds.mean() - bound) < 4 * bounds.std() / 20
+    slopes = torch.stack([one for _, one in samples])
+    assert bool(((slopes.mean(0) - slope).abs() < 4 * slopes.std(0) / 20).all())
