@@ -35,22 +35,23 @@ def concavity(
             "and higher ones.",
         )
     where = _upwards(density, target, state)
-    starts = len(state.rows.value)
+    came = _came(modes, len(state.rows.value))
     if where is not None:
         return Concavity(
             verdict="not_concave",
-            how=f"It curves upwards {where}. Of {starts} starts, {_arrived(modes)} came to this "
-            "maximum.",
+            how=f"It curves upwards {where}. {came}",
         )
     return Concavity(
         verdict="unknown",
-        how=f"The structure of the model does not tell. Of {starts} starts, {_arrived(modes)} "
-        "came to this maximum, and no point that was looked at curves upwards.",
+        how="The structure of the model does not tell, and no point that was looked at curves "
+        f"upwards. {came}",
     )
 
 
-def _arrived(modes: list[Mode]) -> int:
-    return modes[0].starts if modes else 0
+def _came(modes: list[Mode], starts: int) -> str:
+    arrived = modes[0].starts if modes else 0
+    others = "." if arrived == starts else "; the others had not come to rest anywhere."
+    return f"Of {starts} starts, {arrived} came to this maximum{others}"
 
 
 def _upwards(density: AbstractLogDensity, target: Target, state: AscentState) -> str | None:
