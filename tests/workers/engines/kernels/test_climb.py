@@ -47,6 +47,7 @@ def test_the_answer_is_the_one_without_minibatches(
     assert len(found.mle.modes) == 1
 
 
+@pytest.mark.slow
 def test_the_mode_has_the_prior_once(monkeypatch: pytest.MonkeyPatch) -> None:
     small_blocks(monkeypatch)
     density = posted(LOGISTIC, DATA)
@@ -107,6 +108,7 @@ def test_a_stopped_run_says_where_it_was() -> None:
     assert found.mle.estimate["beta"].standard_error is None
 
 
+@pytest.mark.slow
 def test_what_grows_with_the_rows_is_left_out_and_told() -> None:
     before = '    with pyro.plate("row"'
     eta = '    eta = pyro.deterministic("eta", X @ beta)\n'

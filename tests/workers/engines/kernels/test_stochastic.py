@@ -46,6 +46,7 @@ def run(model: MinibatchModel, seed: int, limit: int = 2000) -> StochasticState:
     return state
 
 
+@pytest.mark.slow
 def test_averaged_iterates_are_near_the_maximum_from_every_start(model: MinibatchModel) -> None:
     state = run(model, 1)
     assert state.plateau.done
@@ -71,6 +72,7 @@ def test_rows_outside_the_support_do_not_move_a_start(model: MinibatchModel) -> 
     assert torch.equal(state.z[0], z[0])
 
 
+@pytest.mark.slow
 def test_the_elbo_s_gradient_is_unbiased_over_minibatches(model: MinibatchModel) -> None:
     """What variational inference climbs: the same noise of the guide, other rows every time."""
     whole = BlockedDensity(model, 1000)
