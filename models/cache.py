@@ -1,4 +1,4 @@
-"""What a worker keeps between jobs: layouts and recorded graphs of the models it has seen.
+"""What a worker keeps between jobs of models that it has seen: programs, layouts, recorded graphs.
 
 A graph holds no data, so one recording serves every data set of the same shapes. This is the one
 thing of a job that stays behind in a worker.

@@ -1,5 +1,6 @@
 """From a definition and data to a LogDensity, and the checks that a gateway makes on the way."""
 
+import hashlib
 from collections.abc import Hashable, Mapping
 from dataclasses import replace
 from typing import Any
@@ -27,6 +28,8 @@ from models.traced import TracedDensity
 Data = Mapping[str, np.ndarray[Any, Any]]
 #: One evaluation may take this much in the gateway's check and in a worker alike.
 LIMITS = Limits()
+#: Bytes of data up to which a worker remembers having checked them.
+_SMALL = 1 << 20
 
 
 def compile_model(
@@ -51,16 +54,23 @@ def compile_model(
     Raises:
         ModelError: the definition or the data cannot be used; `path` says where.
     """
-    program = build_program(definition)
+    kept = Cache() if cache is None else cache
+    known = model_id(definition)
+    program = kept.get(("program", known), lambda: build_program(definition))
     check_names(program, data)
     chosen = precision(precision_name)
     context = Context(chosen.dtype, torch.device(device), chosen.matmul)
     values = {name: _as_value(name, array, context) for name, array in data.items()}
-    kept = Cache() if cache is None else cache
-    identity = (model_id(definition), precision_name, device, _shapes(values))
+    identity = (known, precision_name, device, _shapes(values))
     layout = kept.get(identity, lambda: survey(program, values, context, limits))
     static, inputs = as_arguments(values, program.data_names, layout.static_names)
-    effects, at_origin = _check_values(program, layout, {**static, **inputs}, context)
+
+    def check() -> tuple[tuple[str, ...], float]:
+        return _check_values(program, layout, {**static, **inputs}, context)
+
+    digest = _digest(data)
+    remembered = kept if digest is not None else Cache()
+    effects, at_origin = remembered.get(("checked", identity, digest), check)
     return TracedDensity(
         program, layout, static, inputs, context, effects, at_origin, kept, identity
     )
@@ -115,6 +125,16 @@ def _check_values(
         program.run(data, replace(context, checks=True, static_names=set()))
         at_origin = evaluate(reader.reading).value(Target.POSTERIOR)
     return random_effects(reader.reading, supply.leaves), float(at_origin.detach())
+
+
+def _digest(data: Data) -> bytes | None:
+    """Return a digest of the data; None of data so large that checking them is no dearer."""
+    if sum(array.nbytes for array in data.values()) > _SMALL:
+        return None
+    digest = hashlib.sha256()
+    for name in sorted(data):
+        digest.update(data[name].tobytes())
+    return digest.digest()
 
 
 def _shapes(values: Mapping[str, Tensor | StaticInt]) -> Hashable:

@@ -38,6 +38,9 @@ class Parameter:
     size: int
     #: Its first coordinate in `z`; the coordinates are `offset ... offset + size - 1`.
     offset: int
+    #: The plate that each dimension of `shape` runs over, from the left, None where it runs over
+    #: none; empty outside of plates.
+    plates: tuple[str | None, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -46,6 +46,8 @@ class ModelDescription(BaseModel):
     data: list[DataDescription]
     #: Names and shapes of what is reported beside the parameters; null shapes as above.
     deterministics: list[ParameterDescription]
+    #: By unknown: the plates it is in; empty without data.
+    plates: dict[str, list[str]] = {}
     #: Bytes of one evaluation at one point; null without data.
     bytes: int | None = None
     #: Log density at the origin of the unconstrained scale; null without data or if not finite.
@@ -90,6 +92,7 @@ def described(
             for name in outline(definition).data_names
         ],
         deterministics=[_parameter(d) for d in density.deterministics],
+        plates={p.name: [plate for plate in p.plates if plate] for p in density.parameters},
         bytes=density.bytes,
         log_density=density.at_origin if math.isfinite(density.at_origin) else None,
     )

@@ -126,7 +126,10 @@ def _parameters(reading: Reading) -> tuple[Parameter, ...]:
     for unknown in reading.unknowns:
         size = unknown.unconstrained.numel()
         support = support_name(unknown.constraint)
-        parameters.append(Parameter(unknown.name, tuple(unknown.shape), support, size, offset))
+        plates = reading.dims.get(unknown.name, ())
+        plates = plates if any(plates) else ()
+        shape = tuple(unknown.shape)
+        parameters.append(Parameter(unknown.name, shape, support, size, offset, plates))
         offset += size
     return tuple(parameters)
 

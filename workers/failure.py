@@ -6,11 +6,15 @@ from typing import Any
 import torch
 
 from models.errors import ModelError
+from workers.confinement import machine_memory, peak_memory
 from workers.dispatch.task import Receipt
 from workers.errors import PROBLEM, WorkerError
 from workers.jobs import JobState
 
-_OUT_OF_MEMORY = "The worker ran out of memory; use fewer chains, draws or particles, or less data."
+_OUT_OF_MEMORY = (
+    "The worker ran out of memory{sizes}; use fewer chains, draws or particles, or less data."
+)
+_GIB = 1 << 30
 _INTERNAL = "The service made a mistake while it computed this job; the operator's log says where."
 
 
@@ -27,7 +31,7 @@ def failure(error: BaseException) -> Receipt:
     if isinstance(error, WorkerError):
         return _failed(error.kind, "The work could not be done", error.detail)
     if _out_of_memory(error):
-        receipt = _failed("out-of-memory", "Out of memory", _OUT_OF_MEMORY)
+        receipt = _failed("out-of-memory", "Out of memory", _OUT_OF_MEMORY.format(sizes=_sizes()))
     else:
         receipt = _failed("internal", "Internal error", _INTERNAL)
     # What such an error left behind in the process is unknown, so no other job should meet it.
@@ -47,6 +51,13 @@ def _out_of_memory(error: BaseException) -> bool:
     # On the CPU torch has no class for it.
     said = isinstance(error, RuntimeError) and "can't allocate memory" in str(error)
     return said or isinstance(error, MemoryError | torch.OutOfMemoryError)
+
+
+def _sizes() -> str:
+    there = machine_memory()
+    if there is None:
+        return ""
+    return f" (it held {peak_memory() / _GIB:.1f} GiB at most, of {there / _GIB:.1f} GiB there)"
 
 
 def _trace(error: BaseException) -> str:

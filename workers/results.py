@@ -215,6 +215,18 @@ class ApproximationResult(Strict):
     covariance: list[list[float]] | None = None
 
 
+class SteinResult(Strict):
+    """The kernelised Stein discrepancy between particles and posterior; 0 where they agree."""
+
+    trace: list[float | None]
+    steps: list[int]
+    final: float | None
+    #: What as many independent draws of the posterior would have.
+    independent: float | None
+    #: How wide the particles lie, as a share of the posterior's variance.
+    spread: float | None
+
+
 class Findings(Strict):
     """What an engine found: everything of a result but its circumstances."""
 
@@ -225,6 +237,7 @@ class Findings(Strict):
     mle: MleResult | None = None
     elbo: ElboResult | None = None
     approximation: ApproximationResult | None = None
+    stein: SteinResult | None = None
 
 
 class Timing(Strict):

@@ -48,6 +48,8 @@ def print_result(console: Console, result: Mapping[str, Any]) -> None:
         console.print(_line(diagnostics, ("divergences",)))
     if result.get("elbo"):
         console.print(_line(result["elbo"], ("final", "standard_error", "pareto_k"), "ELBO "))
+    if result.get("stein"):
+        console.print(_line(result["stein"], ("final", "independent", "spread"), "Stein "))
     if result.get("approximation"):
         approximation = result["approximation"]
         console.print(_line(approximation["log_evidence"], _EVIDENCE, "log evidence "))

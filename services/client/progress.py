@@ -18,6 +18,7 @@ _NUMBERS = {
     "divergences": "{:.0f} divergences",
     "r_hat": "R-hat {:.3f}",
     "elbo": "ELBO {:.2f}",
+    "discrepancy": "discrepancy {:.3g}",
     "log_density": "log density {:.6g}",
 }
 #: Columns of a terminal that are kept for what stands beside the bar.

@@ -56,6 +56,7 @@ _OPTIONS: dict[str, dict[str, Any]] = {
     "laplace": {"draws": 2000},
     "pathfinder": {"paths": 8, "draws": 2000},
     "vi": {"guide": "full_rank", "steps": 5000},
+    "svgd": {"particles": 200},
     "hmc": {"chains": 4, "warmup": 500, "draws": 500},
     "nuts": {"chains": 4, "warmup": 500, "draws": 500, "target_accept": 0.9},
 }

@@ -45,7 +45,7 @@ def submit(deps: Deps, owner: str, posted: Any, key: str | None) -> tuple[Job, b
     data, dataset_key = bind(deps, owner, definition, body.data)
     description = deps.validator.check(definition, located(data, deps.artifacts))
     parameters = laid_out(description)
-    body.engine.check(sum(p.size for p in parameters))
+    body.engine.check(sum(p.size for p in parameters), description["plates"])
     body.engine.check_parameters(parameters)
     _check_draws(body, description, deps.settings.max_draws_bytes)
     sent = canonical(posted.get("data", {}))
@@ -81,12 +81,17 @@ def draws_bytes(engine: Any, description: Mapping[str, Any]) -> int:
     """Return the bytes of all draws that an engine would make of a model, in float64.
 
     Args:
-        engine: checked options; those without `draws` make none.
+        engine: checked options; those without `draws` and `particles` make none.
         description: `models.compile.ModelDescription` as JSON, with data.
     """
     quantities = [*description["parameters"], *description.get("deterministics", [])]
     values = sum(math.prod(q["shape"] or ()) for q in quantities)
-    return getattr(engine, "chains", 1) * getattr(engine, "draws", 0) * values * 8
+    return getattr(engine, "chains", 1) * getattr(engine, _counting(engine), 0) * values * 8
+
+
+def _counting(engine: Any) -> str:
+    """Name the option that says how many draws there will be."""
+    return "draws" if hasattr(engine, "draws") else "particles"
 
 
 def _definition(deps: Deps, owner: str, body: JobRequest) -> dict[str, Any]:
@@ -106,8 +111,9 @@ def _refuse_unavailable(body: JobRequest) -> None:
 def _check_draws(body: JobRequest, description: Mapping[str, Any], limit: int) -> None:
     size = draws_bytes(body.engine, description)
     if size > limit:
+        option = _counting(body.engine)
         raise TooLargeError(
-            "engine.draws",
+            f"engine.{option}",
             f"the draws would take {size / 2**30:.1f} GiB and the limit is "
-            f"{limit / 2**30:g} GiB; ask for fewer draws or fewer chains",
+            f"{limit / 2**30:g} GiB; ask for fewer {option} or fewer chains",
         )

@@ -1,6 +1,6 @@
 """Maximum likelihood and variational inference beside the libraries that people use for them.
 
-    python -m tests.benchmarks.fits [mle] [vi]
+    python -m tests.benchmarks.fits [mle] [vi] [--steps N] [--repeats N]
 
 `mle`: logistic regression, ours against statsmodels (Newton) and SciPy (L-BFGS with the gradient
 written out), the model compiled and traced anew in every run of ours. `vi`: a mean-field normal
@@ -54,13 +54,23 @@ class Line:
     reached: float
 
 
-def mle() -> Iterator[Line]:
+@dataclass(frozen=True)
+class Size:
+    """How long to measure."""
+
+    #: Of a variational fit.
+    steps: int
+    #: Runs of each fit, of which the median counts.
+    repeats: int
+
+
+def mle(size: Size) -> Iterator[Line]:
     """Fit logistic regressions."""
     for rows, columns in SIZES:
         data = synthetic.logistic(rows, columns)
         name = f"logistic {rows} x {columns}"
         for fitter, fit in (("credence", _ours), ("statsmodels", _statsmodels), ("scipy", _scipy)):
-            yield _timed(name, fitter, lambda fit=fit, data=data: fit(data))
+            yield _timed(name, fitter, size.repeats, lambda fit=fit, data=data: fit(data))
 
 
 def _ours(data: Any) -> float:
@@ -91,23 +101,23 @@ def _scipy(data: Any) -> float:
     return -float(found.fun)
 
 
-def vi() -> Iterator[Line]:
+def vi(size: Size) -> Iterator[Line]:
     """Fit mean-field normals by a fixed number of steps."""
     for name in FITTED:
         row = ROWS[name]
         for fitter, fit in (("credence", _our_vi), ("pyro", _pyro_vi)):
-            yield _timed(name, fitter, lambda fit=fit, row=row: fit(row))
+            yield _timed(name, fitter, size.repeats, lambda fit=fit, row=row: fit(row, size.steps))
 
 
-def _our_vi(row: Row) -> float:
+def _our_vi(row: Row, steps: int) -> float:
     density = compile_model(parse_definition(row.definition()), load_data(row.data()))
-    options = ViOptions(steps=STEPS, particles=PARTICLES, tolerance=1e-12)
+    options = ViOptions(steps=steps, particles=PARTICLES, tolerance=1e-12)
     findings, _ = run(Vi(options), density, seed=1, sink=MemorySink(), control=Unattended())
     assert findings.elbo is not None
     return float(findings.elbo.final or np.nan)
 
 
-def _pyro_vi(row: Row) -> float:
+def _pyro_vi(row: Row, steps: int) -> float:
     peer = Pyro(row, row.data(), {})
     try:
         pyro.clear_param_store()
@@ -115,7 +125,7 @@ def _pyro_vi(row: Row) -> float:
         guide = AutoNormal(peer.model)
         loss = Trace_ELBO(num_particles=PARTICLES, vectorize_particles=False)
         svi = SVI(peer.model, guide, pyro.optim.Adam({"lr": 0.05}), loss)
-        for _ in range(STEPS):
+        for _ in range(steps):
             svi.step(**peer.data)
         many = Trace_ELBO(num_particles=200, vectorize_particles=False)
         return -float(many.loss(peer.model, guide, **peer.data))
@@ -124,9 +134,9 @@ def _pyro_vi(row: Row) -> float:
         torch.set_default_dtype(torch.float32)
 
 
-def _timed(model: str, fitter: str, fit: Callable[[], float]) -> Line:
+def _timed(model: str, fitter: str, repeats: int, fit: Callable[[], float]) -> Line:
     seconds, reached = [], 0.0
-    while len(seconds) < REPEATS and sum(seconds) < 60.0:
+    while len(seconds) < repeats and sum(seconds) < 60.0:
         start = time.perf_counter()
         reached = fit()
         seconds.append(time.perf_counter() - start)
@@ -138,15 +148,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.fits", description=__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("what", nargs="*", help="mle, vi; or both")
-    parts: dict[str, Callable[[], Iterator[Line]]] = {"mle": mle, "vi": vi}
-    chosen = parser.parse_args().what or list(parts)
+    parser.add_argument("--steps", type=int, default=STEPS, help=f"of a fit of vi ({STEPS})")
+    parser.add_argument("--repeats", type=int, default=REPEATS, help=f"runs each ({REPEATS})")
+    parts: dict[str, Callable[[Size], Iterator[Line]]] = {"mle": mle, "vi": vi}
+    asked = parser.parse_args()
+    chosen, size = asked.what or list(parts), Size(asked.steps, asked.repeats)
     if unknown := [what for what in chosen if what not in parts]:
         parser.error(f"no part {unknown[0]}; there are {', '.join(parts)}")
     for what in chosen:
         print(f"| {what} | fitter | s | reached | ours against it |", flush=True)
         print("| --- | --- | ---: | ---: | ---: |")
         ours = 1.0
-        for line in parts[what]():
+        for line in parts[what](size):
             ours = line.seconds if line.fitter == "credence" else ours
             ratio = "" if line.fitter == "credence" else f"{line.seconds / ours:.2f}"
             print(

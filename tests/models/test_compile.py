@@ -5,7 +5,7 @@ from models.cache import Cache
 from models.compile import check_model, compile_model
 from models.data import load_data
 from models.definition import parse_definition
-from models.errors import DefinitionError
+from models.errors import DefinitionError, ModelError
 from tests.models.test_traced import DATA, SCHOOLS
 
 DEFINITION = parse_definition({"language": "pyro", "source": SCHOOLS})
@@ -26,6 +26,7 @@ def test_without_data_a_description_has_names_and_no_sizes() -> None:
 def test_with_data_a_description_has_shapes_and_a_log_density() -> None:
     seen = check_model(DEFINITION, load_data(DATA))
     assert [p.shape for p in seen.parameters] == [[], [], [8]]
+    assert seen.plates == {"mu": [], "tau": [], "eta": ["school"]}
     assert [(d.name, d.shape, d.dtype) for d in seen.data] == [
         ("y", [8], "int64"),
         ("sigma", [8], "int64"),
@@ -56,11 +57,23 @@ def test_a_model_starts_on_the_interpreted_tier() -> None:
 def test_a_cache_gives_the_same_bits_for_other_data_of_the_same_shapes() -> None:
     cache, z = Cache(), torch.ones(2, 10, dtype=torch.float64)
     other = {**DATA, "y": [1, 2, 3, 4, 5, 6, 7, 8]}
+    sizes = []
     for data in (DATA, other, DATA):
         kept = compile_model(DEFINITION, load_data(data), cache=cache).value_and_grad(z)
         fresh = compile_model(DEFINITION, load_data(data)).value_and_grad(z)
         assert all(torch.equal(a, b) for a, b in zip(kept, fresh, strict=True))
-    assert len(cache) == 2
+        sizes.append(len(cache))
+    # Other data are checked, and nothing is recorded again; known data are known.
+    assert sizes[1:] == [sizes[0] + 1] * 2
+
+
+def test_a_cache_checks_other_data_of_the_same_shapes() -> None:
+    cache = Cache()
+    compile_model(DEFINITION, load_data(DATA), cache=cache)
+    wrong = {**DATA, "sigma": [15, 10, 16, 11, 9, 11, 10, -18]}
+    for _ in range(2):
+        with pytest.raises(ModelError, match="scale"):
+            compile_model(DEFINITION, load_data(wrong), cache=cache)
 
 
 def test_read_only_arrays_are_copied() -> None:

@@ -53,6 +53,34 @@ def schools() -> TracedDensity:
     return density(SCHOOLS, DATA)
 
 
+def test_a_parameter_knows_the_plate_of_each_of_its_dimensions() -> None:
+    source = """
+def model(y):
+    mu = pyro.sample("mu", dist.Normal(torch.zeros(2), 1.).to_event(1))
+    free = pyro.param("free", torch.zeros(3))
+    rows = pyro.plate("row", 3, dim=-2)
+    columns = pyro.plate("column", 2, dim=-1)
+    with rows, columns:
+        a = pyro.sample("a", dist.Normal(0., 1.))
+    with rows:
+        b = pyro.sample("b", dist.Normal(0., 1.))
+    with columns:
+        w = pyro.sample("w", dist.Dirichlet(torch.ones(4)))
+    z = pyro.sample("z", dist.Bernoulli(0.3))
+    mean = a.sum() + b.sum() + w[:, 0].sum() + mu.sum() + free.sum() + z
+    pyro.sample("y", dist.Normal(mean, 1.), obs=y)
+"""
+    found = density(source, {"y": 0.5})
+    assert {p.name: p.plates for p in found.parameters} == {
+        "mu": (),
+        "free": (),
+        "a": ("row", "column"),
+        "b": ("row", None),
+        "w": ("column", None),
+    }
+    assert {p.name: p.shape for p in found.parameters}["w"] == (2, 4)
+
+
 def test_the_layout_follows_the_program(schools: TracedDensity) -> None:
     assert [(p.name, p.shape, p.size, p.offset) for p in schools.parameters] == [
         ("mu", (), 1, 0),

@@ -11,6 +11,7 @@ from importlib.metadata import version
 import torch
 
 from models.cache import Cache
+from workers.confinement import confine
 from workers.dispatch.control import RunControl
 from workers.dispatch.task import Batch, Event, Greeting, Proposal, Receipt, Task
 from workers.execute import execute
@@ -27,13 +28,15 @@ class Worker:
         """Make a worker.
 
         Args:
-            threads: whether (not None) torch's thread count is this process's own to set. It is
-                then this before the first task, and what the task asks for during one.
+            threads: whether (not None) this process is a worker's own: it is then confined, and
+                torch's thread count is this before the first task, and what the task asks for
+                during one.
         """
         self._host = socket.gethostname()
         self._owns_threads = threads is not None
         if threads is not None:
             torch.set_num_threads(threads)
+            confine()
         self._news = threading.Condition()
         self._events: list[Event] = []
         self._proposal: Proposal | None = None

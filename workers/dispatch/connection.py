@@ -9,6 +9,7 @@ import secrets
 import shutil
 import socket
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -32,6 +33,11 @@ ENVIRONMENT = {
     # Ray would give a worker a thirtieth of the weight of any other process on the machine.
     "RAY_worker_niceness": "0",
 }
+
+#: What Ray's processes, and hence our workers, may know of our settings; the others hold the
+#: database's password, and every process hands its environment on.
+HANDED_ON = ("CREDENCE_CACHE",)
+_SETTINGS = ("CREDENCE_", "PG")
 
 
 class Connection:
@@ -74,7 +80,8 @@ class Connection:
         #: Whether all workers are processes of this machine that we may kill.
         self.own = address == LOCAL
         try:
-            with self._guard.marking() if self._guard else contextlib.nullcontext():
+            marking = self._guard.marking() if self._guard else contextlib.nullcontext()
+            with discreet(), marking:
                 ray.init(
                     address=address, log_to_driver=False, logging_level="ERROR", **self._own(cpus)
                 )
@@ -105,6 +112,22 @@ class Connection:
     def _sweep(self) -> None:
         if self._guard is not None:
             self._guard.close()
+
+
+@contextlib.contextmanager
+def discreet() -> Iterator[None]:
+    """Let processes that are started meanwhile know of our settings only `HANDED_ON`."""
+    hidden = {
+        name: value
+        for name, value in os.environ.items()
+        if name.startswith(_SETTINGS) and name not in HANDED_ON
+    }
+    for name in hidden:
+        del os.environ[name]
+    try:
+        yield
+    finally:
+        os.environ.update(hidden)
 
 
 def await_port(address: str, patience: float) -> None:

@@ -17,17 +17,25 @@ from torch import Tensor
 from models.density import AbstractLogDensity, Parameter
 from workers.results import Findings, Outcome
 
+#: By unknown, the plates that it is in.
+Plates = Mapping[str, Sequence[str | None]]
+
 
 class EngineOptions(BaseModel):
     """Options of an engine as posted; a concrete one adds `kind: Literal[...]` and its fields."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
-    def check(self, dim: int) -> None:
-        """Refuse, before anything runs, a model of so many unconstrained coordinates.
+    def check(self, dim: int, plates: Plates | None = None) -> None:
+        """Refuse, before anything runs, a model that these options cannot serve.
+
+        Args:
+            dim: its unconstrained coordinates.
+            plates: of its unknowns; None where they are not known.
 
         Raises:
             TooLargeError: it is too large for these options; the path is theirs.
+            DefinitionError: its unknowns are not of the kind that they need.
         """
 
     def check_parameters(self, parameters: Sequence[Parameter]) -> None:

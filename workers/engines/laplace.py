@@ -16,7 +16,7 @@ from torch import Tensor
 
 from models.density import AbstractLogDensity, Target
 from models.errors import TooLargeError
-from workers.engines.engine import AbstractEngine, Draws, EngineOptions, Info
+from workers.engines.engine import AbstractEngine, Draws, EngineOptions, Info, Plates
 from workers.engines.kernels.approximation import BLOCK, JUDGED_BY, conclude
 from workers.engines.kernels.ascent import HESSIAN_LIMIT, AscentState, start_ascent, step_ascent
 from workers.engines.kernels.ascent_report import climb_message, heights
@@ -52,7 +52,7 @@ class LaplaceOptions(EngineOptions):
         description="Stop climbing when one more step promises less than this, in nats.",
     )
 
-    def check(self, dim: int) -> None:
+    def check(self, dim: int, plates: Plates | None = None) -> None:
         """Refuse a Hessian that is too large.
 
         Raises:

@@ -14,6 +14,7 @@ from workers.engines.engine import AbstractEngine, Draws, Info
 from workers.engines.kernels import variational
 from workers.engines.kernels.variational import ViState
 from workers.engines.kernels.vi_options import ViOptions
+from workers.engines.kernels.vi_report import conclude
 from workers.results import Findings, Outcome
 
 __all__ = ["Vi", "ViOptions"]
@@ -37,4 +38,4 @@ class Vi(AbstractEngine[ViOptions, ViState]):
     def finish(
         self, density: AbstractLogDensity, state: ViState, outcome: Outcome, draws: Draws
     ) -> Findings:
-        return variational.conclude(state, outcome, draws)
+        return conclude(self.options, density, state, outcome, draws)

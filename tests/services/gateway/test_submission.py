@@ -345,6 +345,41 @@ def test_bad_circumstances_are_refused(web: Web, deps: Deps, name: str) -> None:
     refuse(web, deps, job(EIGHT_SCHOOLS, DATA, **more), path)
 
 
+#: Options -> model, and what its refusal says.
+UNSERVED: dict[str, tuple[dict[str, Any], Any, tuple[str, ...]]] = {
+    "a flow in one dimension": ({"guide": "flow"}, GOOD, ("'mu'", "'mean_field'")),
+    "structure without plates": (
+        {"guide": "structured"},
+        GOOD_PYRO,
+        ("'mu'", "plate", "'mean_field'", "'full_rank'"),
+    ),
+    "a natural gradient of a flow": (
+        {"guide": "flow", "optimizer": "natural_gradient"},
+        EIGHT_SCHOOLS,
+        ("'mean_field' or 'full_rank'",),
+    ),
+    "a discrete latent without a list of values": (
+        {"guide": "mean_field"},
+        graph(MU, site("k", "Poisson", rate=2), site("y", loc="mu + k", scale=1, observed="y")),
+        ("'k'", "continuous latent"),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", UNSERVED)
+def test_a_guide_that_cannot_serve_the_model_is_refused(web: Web, deps: Deps, name: str) -> None:
+    options, model, said = UNSERVED[name]
+    data = DATA if model is EIGHT_SCHOOLS else Y
+    found = refuse(web, deps, job(model, data, engine={"kind": "vi", **options}), "")
+    message = found["errors"][0]["message"]
+    assert all(part in message for part in said), message
+
+
+def test_a_guide_by_plate_is_accepted(web: Web) -> None:
+    body = job(EIGHT_SCHOOLS, DATA, engine={"kind": "vi", "guide": "structured"})
+    assert web.post("/v1/jobs", body).status_code == 202
+
+
 @pytest.mark.parametrize("name", BODIES)
 def test_bad_bodies_are_refused(web: Web, deps: Deps, name: str) -> None:
     body, status, path = BODIES[name]
@@ -389,3 +424,5 @@ def test_draws_are_estimated_over_every_quantity() -> None:
     options = options_type(ENGINES["nuts"])(kind="nuts", chains=2, draws=7)  # type: ignore[call-arg]
     assert draws_bytes(options, description) == 2 * 7 * 14 * 8
     assert draws_bytes(options_type(ENGINES["mle"])(), description) == 0
+    swarm = options_type(ENGINES["svgd"])(kind="svgd", particles=7)  # type: ignore[call-arg]
+    assert 2 * draws_bytes(swarm, description) == draws_bytes(options, description)

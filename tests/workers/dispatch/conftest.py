@@ -11,6 +11,9 @@ from tests.workers.dispatch.house import House
 from workers.dispatch.cluster import ClusterBackend
 from workers.dispatch.connection import Connection
 
+#: Of the dispatcher's environment; no worker may know it.
+SECRET = "postgresql://nobody:hush@nowhere/x"
+
 
 @pytest.fixture
 def house(tmp_path: Path) -> Iterator[House]:
@@ -27,9 +30,10 @@ def ray_cluster() -> Iterator[ClusterBackend]:
     """
     # Short, or Ray's sockets would lie outside it.
     with tempfile.TemporaryDirectory(prefix="credence-") as home:
-        backend = ClusterBackend(
-            Connection("local", Path(home), cpus=2), workers=2, threads=1, jobs_per_worker=50
-        )
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("CREDENCE_DATABASE", SECRET)
+            connection = Connection("local", Path(home), cpus=2)
+        backend = ClusterBackend(connection, workers=2, threads=1, jobs_per_worker=50)
         yield backend
         backend.close()
         assert list((Path(home) / "ray").iterdir()) == [], "nothing stays behind"

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.workers.dispatch.conftest import SECRET
 from tests.workers.dispatch.house import LONG, PLAN, House
 from workers.dispatch import actor
 from workers.dispatch.actor import Worker
@@ -65,6 +66,24 @@ def test_cancelling_keeps_what_was_computed(house: House, warm_cluster: ClusterB
     assert ended.state is JobState.CANCELLED
     assert taken < 2.0
     assert house.result(ended)["partial"] is True
+
+
+def test_a_worker_is_confined_and_knows_no_secret(
+    house: House, warm_cluster: ClusterBackend
+) -> None:
+    with house.dispatching(warm_cluster):
+        job = house.submit(LONG)
+        house.wait_for_phase(job)
+        (process,) = warm_cluster.busy()
+        there = Path(f"/proc/{process}")
+        environment, status = (there / "environ").read_bytes(), (there / "status").read_text()
+        limits = (there / "limits").read_text()
+        house.cancel(job)
+        house.wait(job)
+    assert SECRET.encode() not in environment
+    assert re.search(r"NoNewPrivs:\s+1\b", status)
+    assert re.search(r"Max address space\s+\d+", limits)
+    assert re.search(r"Max core file size\s+0\b", limits)
 
 
 def test_a_killed_workers_job_runs_again_to_its_end(

@@ -7,8 +7,19 @@ from pathlib import Path
 
 import pytest
 
-from workers.dispatch.connection import LONGEST_DIRECTORY, private_directory, token_file
+from workers.dispatch.connection import LONGEST_DIRECTORY, discreet, private_directory, token_file
 from workers.errors import WorkerError
+
+
+def test_what_is_started_learns_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    given = {"CREDENCE_DATABASE": "x://a:hush@b", "PGPASSWORD": "hush", "CREDENCE_CACHE": "c"}
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+    with discreet():
+        told = subprocess.run(["env"], capture_output=True, text=True, check=True).stdout
+    assert "hush" not in told
+    assert "CREDENCE_CACHE=c" in told
+    assert {name: os.environ[name] for name in given} == given
 
 
 def test_the_token_is_made_once_for_its_owner_alone(tmp_path: Path) -> None:

@@ -175,7 +175,12 @@ def test_draws_are_as_many_as_asked() -> None:
 @pytest.mark.parametrize(
     "option",
     [
-        {"guide": "delta"},
+        {"guide": "nothing"},
+        {"guide": "delta", "estimator": "score_function"},
+        {"guide": "low_rank", "optimizer": "natural_gradient"},
+        {"optimizer": "natural_gradient", "estimator": "sticking_the_landing"},
+        {"optimizer": "natural_gradient", "learning_rate": 1.5},
+        {"schedule": "sometimes"},
         {"objective": "iwae", "estimator": "score_function"},
         {"objective": "iwae", "estimator": "sticking_the_landing"},
         {"estimator": "doubly_reparameterized"},
@@ -213,8 +218,75 @@ def test_a_flow_bends_where_a_normal_cannot() -> None:
 
 
 def test_a_flow_needs_two_unknowns() -> None:
-    with pytest.raises(DefinitionError, match="two unknowns"):
+    with pytest.raises(DefinitionError, match="two unknowns at least, and there is 'x' alone"):
         fit(gaussian(1), guide="flow")
+
+
+def test_a_guide_by_plate_needs_plates() -> None:
+    with pytest.raises(DefinitionError, match=r"'x'.*'mean_field', 'full_rank' or 'low_rank'"):
+        fit(gaussian(2), guide="structured")
+
+
+def test_a_point_is_the_mode_of_map_and_has_no_spread() -> None:
+    shape, rate = 3.0, 2.0
+    density = FunctionDensity(
+        lambda x: -0.5 * (x[:, 1:] - 1000.0) ** 2,
+        {"s": ((), "positive"), "x": ((2,), "real")},
+        prior=lambda x: (shape - 1) * x[:, 0].log() - rate * x[:, 0],
+        random_effects=("x",),
+    )
+    found, elbo = fit(density, guide="delta", draws=20)
+    assert found.outcome == Outcome.CONVERGED
+    assert found.summary is not None
+    # Of the constrained value: (shape - 1) / rate, not shape / rate.
+    assert found.summary["s"].mean == pytest.approx(1.0, abs=1e-3)
+    assert found.summary["x"].mean == pytest.approx([1000.0, 1000.0], abs=1e-3)
+    assert found.summary["s"].sd == 0.0
+    for summary in found.summary.values():
+        assert {np.ravel(v)[0] for v in (summary.ess_bulk, summary.mcse_mean)} == {None}
+    assert elbo.final == pytest.approx(-2.0, abs=1e-4)  # the log joint density
+    assert elbo.standard_error == pytest.approx(0.0, abs=1e-12)
+    assert elbo.pareto_k is None
+    assert found.diagnostics is not None
+    assert [w.code for w in found.diagnostics.warnings] == ["random_effect", "point_guide"]
+
+
+@pytest.mark.parametrize("guide", ["mean_field", "full_rank"])
+def test_the_natural_gradient_reaches_a_normal(guide: str) -> None:
+    density = gaussian(4)
+    found, elbo = fit(
+        density, guide=guide, optimizer="natural_gradient", learning_rate=0.2, steps=600
+    )
+    logs = torch.logdet(density.covariance) + density.precision.double().diagonal().log().sum()
+    exact = 0.0 if guide == "full_rank" else -0.5 * float(logs)
+    assert elbo.final is not None
+    assert elbo.standard_error is not None
+    assert elbo.final == pytest.approx(exact, abs=0.01 + 4 * elbo.standard_error)
+    assert errors(found, density).max() < 0.02
+    if guide == "full_rank":
+        # A guide that can be exact has no noise at the optimum.
+        assert elbo.gradient_variance == pytest.approx(0.0, abs=1e-12)
+
+
+@pytest.mark.parametrize(("schedule", "steps"), [("constant", 3000), ("cosine", 900)])
+def test_other_schedules_reach_a_normal(schedule: str, steps: int) -> None:
+    found, elbo = fit(gaussian(2), guide="full_rank", schedule=schedule, steps=steps)
+    assert found.outcome == Outcome.CONVERGED
+    assert elbo.final == pytest.approx(0.0, abs=0.02)
+    # A cosine is followed to its end; a constant rate ends where the ELBO is level.
+    assert (elbo.steps[-1] == steps) == (schedule == "cosine")
+
+
+def test_the_last_iterates_are_averaged_whatever_the_schedule() -> None:
+    engine, density = Vi(ViOptions(schedule="cosine", steps=80)), gaussian(2)
+    state = engine.init(density, torch.Generator().manual_seed(0))
+    places = []
+    while state.outcome is None:
+        state, _ = engine.step(density, state)
+        if state.fit is not None and state.fit.steps > 70:
+            places.append(state.fit.parameters[0])
+    assert state.fit is not None
+    torch.testing.assert_close(state.fit.average[0], torch.stack(places).mean(0))
 
 
 def test_a_few_directions_are_enough_for_a_common_factor() -> None:

@@ -5,7 +5,7 @@ from typing import Literal
 from pydantic import Field
 
 from models.errors import DefinitionError, TooLargeError
-from workers.engines.engine import EngineOptions
+from workers.engines.engine import EngineOptions, Plates
 from workers.engines.kernels.optimizers import OPTIMIZERS, OptimizerName
 
 #: The most unknowns for an optimiser that takes a matrix of their square.
@@ -46,7 +46,7 @@ class AbstractAscentOptions(EngineOptions):
         "rest is done block by block, so that memory does not grow with the data.",
     )
 
-    def check(self, dim: int) -> None:
+    def check(self, dim: int, plates: Plates | None = None) -> None:
         """Refuse an optimiser whose matrices would not fit, or that cannot take minibatches.
 
         Raises:

@@ -51,7 +51,7 @@ def ascent_findings(
     height = state.height if exact else -float(state.rows.value[row])
     hessian = state.top.hessian if exact and state.top else None
     converged = outcome == Outcome.CONVERGED
-    warnings = _warnings(density, target)
+    warnings = random_effect(density, target)
     covariance = None
     if converged and hessian is not None:
         covariance = spectrum(hessian, z).covariance()
@@ -232,7 +232,8 @@ def _limit(support: str, up: bool) -> str:
     return f"{end:g}" if end is not None else f"{'' if upper else 'minus '}infinity"
 
 
-def _warnings(density: AbstractLogDensity, target: Target) -> list[Warning]:
+def random_effect(density: AbstractLogDensity, target: Target) -> list[Warning]:
+    """Return the warning that a maximum over random effects deserves, where there are any."""
     if not density.random_effects:
         return []
     names = listed(density.random_effects)

@@ -21,10 +21,11 @@ from typing import Literal, NamedTuple
 import torch
 from torch import Tensor
 
-from models.density import AbstractLogDensity, Target
+from models.density import AbstractLogDensity
 from workers.engines.kernels.frame import Frame
 from workers.engines.kernels.guide import (
     AbstractGuide,
+    AbstractNatural,
     AbstractNormal,
     Parameters,
     independent_normal,
@@ -54,6 +55,8 @@ class Ascent:
 
     bound: Bound = "elbo"
     estimator: Estimator = "reparameterized"
+    #: Whether the gradient is that with respect to a normal's natural parameters, see `natural`.
+    natural: bool = False
 
     @property
     def plain(self) -> bool:
@@ -81,11 +84,15 @@ def estimate_elbo(
     source = standard_normal if ascent.plain else independent_normal
     noise = source(generator, particles, like)
     w = guide.place(parameters, noise)
-    value, gradient = density.value_and_grad(frame.place(w))
+    value, gradient = density.value_and_grad(frame.place(w), guide.target)
     gradient = frame.pull(gradient)
     if ascent.plain:
-        bound = value.mean() + guide.entropy(parameters, noise) + frame.log_det()
-        uphill = guide.pull(parameters, noise, gradient)
+        bound = value.mean() + _spread(guide, frame, guide.entropy(parameters, noise))
+        if ascent.natural:
+            assert isinstance(guide, AbstractNatural)
+            uphill = guide.bend(parameters, noise, gradient)
+        else:
+            uphill = guide.pull(parameters, noise, gradient)
     else:
         assert isinstance(guide, AbstractNormal)
         ratio = value - guide.log_prob(parameters, noise, w) + frame.log_det()
@@ -94,6 +101,11 @@ def estimate_elbo(
     # A sum is finite where its terms are: one look at the device for all of them.
     usable = bool(torch.stack([g.sum() for g in uphill]).isfinite().all())
     return Estimate(float(bound) if usable else float("nan"), uphill)
+
+
+def _spread(guide: AbstractGuide, frame: Frame, of_w: Tensor) -> Tensor:
+    """Return the entropy of `z`, or its estimate, from that of `w`; a point has none."""
+    return of_w if guide.point else of_w + frame.log_det()
 
 
 def _bound(ratio: Tensor, ascent: Ascent) -> Tensor:
@@ -171,6 +183,6 @@ def log_weights(
     noise = standard_normal(generator, count, like)
     w = guide.place(parameters, noise)
     z = frame.place(w)
-    log_q = guide.log_prob(parameters, noise, w) - frame.log_det()
-    log_p, _ = log_density(density, z, Target.POSTERIOR, batch)
-    return z, log_p - log_q
+    surprise = _spread(guide, frame, -guide.log_prob(parameters, noise, w))
+    log_p, _ = log_density(density, z, guide.target, batch)
+    return z, log_p + surprise

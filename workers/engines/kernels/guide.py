@@ -11,6 +11,7 @@ import pyro.distributions as dist
 import torch
 from torch import Tensor
 
+from models.density import Target
 from workers.engines.kernels.frame import Frame
 
 Parameters = tuple[Tensor, ...]
@@ -21,6 +22,10 @@ class AbstractGuide(ABC):
 
     #: Whether its frame should carry correlations.
     dense: bool = False
+    #: Whether it is a single point, without spread, entropy or log density.
+    point: bool = False
+    #: The log density that it is fitted to.
+    target: Target = Target.POSTERIOR
 
     def noise(self, dim: int) -> int:
         """Return `Q`, for `D` coordinates."""
@@ -94,6 +99,24 @@ class AbstractNormal(AbstractGuide):
         with torch.enable_grad():
             log_prob = self.distribution(tracked).log_prob(w.to(torch.float64))
         return torch.autograd.grad((weights * log_prob).sum(), tracked)
+
+
+class AbstractNatural(AbstractNormal):
+    """A normal that can step along its natural gradient, see `natural`."""
+
+    @abstractmethod
+    def bend(self, parameters: Parameters, noise: Tensor, gradient: Tensor) -> Parameters:
+        """Return the natural gradient of the ELBO, in coordinates in which the normal is standard.
+
+        Args:
+            parameters: of the guide.
+            noise: `S x Q`, as given to `place`.
+            gradient: `S x D`, that of the log density by `w`.
+        """
+
+    @abstractmethod
+    def turn(self, parameters: Parameters, uphill: Parameters, rate: float) -> Parameters:
+        """Return the parameters after a step along that gradient."""
 
 
 def standard_normal(generator: torch.Generator, count: int, like: Tensor) -> Tensor:

@@ -1,18 +1,26 @@
 """Guides on the unconstrained space, inside a frame."""
 
 import math
+from functools import lru_cache
 from typing import Literal
 
 import pyro.distributions as dist
 import torch
 from torch import Tensor
 
+from models.density import Parameter
+from workers.engines.kernels import natural
+from workers.engines.kernels.arrow import arrow_of, factor
+from workers.engines.kernels.delta import Delta
 from workers.engines.kernels.flow import Flow
 from workers.engines.kernels.frame import Frame
-from workers.engines.kernels.guide import AbstractGuide, AbstractNormal, Parameters
+from workers.engines.kernels.guide import AbstractGuide, AbstractNatural, AbstractNormal, Parameters
+from workers.engines.kernels.structured import Structured
+
+CPU = torch.device("cpu")
 
 
-class MeanField(AbstractNormal):
+class MeanField(AbstractNatural):
     """Independent normals: parameters `loc`: `D` and `log_scale`: `D`."""
 
     def start(self, frame: Frame) -> Parameters:
@@ -35,8 +43,17 @@ class MeanField(AbstractNormal):
         loc, log_scale = (p.to(torch.float64) for p in parameters)
         return dist.Normal(loc, log_scale.exp(), validate_args=False).to_event(1)
 
+    def bend(self, parameters: Parameters, noise: Tensor, gradient: Tensor) -> Parameters:
+        slope = parameters[1].exp() * gradient
+        return slope.mean(0), natural.bend_of_each(noise, slope)
 
-class FullRank(AbstractNormal):
+    def turn(self, parameters: Parameters, uphill: Parameters, rate: float) -> Parameters:
+        (loc, log_scale), (slope, bend) = parameters, uphill
+        wider = natural.stretch(bend, rate)
+        return loc + rate * log_scale.exp() * slope / wider, log_scale - 0.5 * wider.log()
+
+
+class FullRank(AbstractNatural):
     """A multivariate normal: parameters `loc`: `D`, `log_diagonal`: `D`, `lower`: `D x D`.
 
     Its Cholesky factor has exp(log_diagonal) on the diagonal and `lower` below it.
@@ -63,9 +80,19 @@ class FullRank(AbstractNormal):
         exact = tuple(p.to(torch.float64) for p in parameters)
         return dist.MultivariateNormal(exact[0], scale_tril=_cholesky(exact), validate_args=False)
 
+    def bend(self, parameters: Parameters, noise: Tensor, gradient: Tensor) -> Parameters:
+        slope = gradient @ _cholesky(parameters)
+        return slope.mean(0), natural.bend(noise, slope)
+
+    def turn(self, parameters: Parameters, uphill: Parameters, rate: float) -> Parameters:
+        root, (slope, bend) = _cholesky(parameters), uphill
+        step, inner = natural.turned(slope, bend, rate)
+        after = root @ inner
+        return parameters[0] + root @ step, after.diagonal().log(), after.tril(-1)
+
 
 def _cholesky(parameters: Parameters) -> Tensor:
-    return parameters[2].tril(-1) + torch.diag(parameters[1].exp())
+    return factor(*parameters[1:])
 
 
 class LowRank(AbstractNormal):
@@ -115,10 +142,21 @@ def _rank(dim: int) -> int:
     return max(1, round(math.sqrt(dim)))
 
 
-GuideName = Literal["mean_field", "full_rank", "low_rank", "flow"]
+GuideName = Literal["mean_field", "full_rank", "low_rank", "structured", "flow", "delta"]
 GUIDES: dict[str, type[AbstractGuide]] = {
     "mean_field": MeanField,
     "full_rank": FullRank,
     "low_rank": LowRank,
+    "structured": Structured,
     "flow": Flow,
+    "delta": Delta,
 }
+
+
+@lru_cache(maxsize=16)
+def build_guide(
+    name: GuideName, parameters: tuple[Parameter, ...], device: torch.device = CPU
+) -> AbstractGuide:
+    """Return the guide of that name for a model's parameters."""
+    guide = GUIDES[name]
+    return guide(arrow_of(parameters, device)) if guide is Structured else guide()

@@ -24,6 +24,8 @@ class Plateau:
     """Where the schedule stands."""
 
     level: int = 0
+    #: Factors on the learning rate, one after another.
+    levels: tuple[float, ...] = LEVELS
     #: ELBO estimates of the present window.
     values: tuple[float, ...] = ()
     #: Medians and their standard errors, of this level's windows.
@@ -32,17 +34,17 @@ class Plateau:
     @property
     def last(self) -> bool:
         """Whether the lowest learning rate is reached."""
-        return self.level == len(LEVELS) - 1
+        return self.level == len(self.levels) - 1
 
     @property
     def done(self) -> bool:
         """Whether the fit has converged."""
-        return self.level == len(LEVELS)
+        return self.level == len(self.levels)
 
     @property
     def factor(self) -> float:
         """The factor on the learning rate."""
-        return LEVELS[min(self.level, len(LEVELS) - 1)]
+        return self.levels[min(self.level, len(self.levels) - 1)]
 
 
 def last_windows(parameters: int, particles: int, steps: int) -> int:
@@ -73,7 +75,7 @@ def follow(
     windows = (*plateau.windows, _median(values))
     least = least_last if plateau.last else LEAST
     if len(windows) >= least and not _rises(windows, tolerance):
-        return Plateau(plateau.level + 1)
+        return Plateau(plateau.level + 1, plateau.levels)
     return replace(plateau, values=(), windows=windows)
 
 

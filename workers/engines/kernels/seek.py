@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from models.density import AbstractLogDensity, Target
+from models.density import AbstractLogDensity
 from workers.engines.kernels.ascent import HESSIAN_LIMIT
 from workers.engines.kernels.frame import Frame, frame_of, round_frame
 from workers.engines.kernels.guide import AbstractGuide, standard_normal
@@ -43,7 +43,7 @@ class SeekState:
 
 def start_seek(density: AbstractLogDensity, guide: AbstractGuide, z: Tensor) -> SeekState:
     """Begin at `z`: `C x D`."""
-    rows = start_lbfgs(Objective(density, Target.POSTERIOR, len(z)), z.to(torch.float64))
+    rows = start_lbfgs(Objective(density, guide.target, len(z)), z.to(torch.float64))
     frame = round_frame(rows.z[0], 0.1, guide.dense)
     return SeekState(rows, None, 0, frame, -torch.inf)
 
@@ -52,7 +52,7 @@ def step_seek(
     density: AbstractLogDensity, guide: AbstractGuide, state: SeekState, generator: torch.Generator
 ) -> SeekState:
     """Climb by one iteration; look at the point reached every few iterations and at the end."""
-    objective = Objective(density, Target.POSTERIOR, len(state.rows.z))
+    objective = Objective(density, guide.target, len(state.rows.z))
     state = _climb(objective, state) if state.top is None else _polish(objective, state)
     state = replace(state, iterations=state.iterations + 1)
     turned = state.top is not None and state.iterations % EVERY == 0
@@ -85,7 +85,7 @@ def _look(
     objective: Objective, guide: AbstractGuide, state: SeekState, generator: torch.Generator
 ) -> SeekState:
     for frame in _frames(objective, guide, state):
-        score = _score(objective, frame, generator)
+        score = _score(objective, guide, frame, generator)
         if score > state.score:
             state = replace(state, frame=frame, score=score)
     return state
@@ -116,7 +116,11 @@ def _lbfgs_scale(rows: LbfgsState, row: int) -> float:
     return float(((step @ change) / (change @ change)).clamp(min=0.0).sqrt())
 
 
-def _score(objective: Objective, frame: Frame, generator: torch.Generator) -> float:
+def _score(
+    objective: Objective, guide: AbstractGuide, frame: Frame, generator: torch.Generator
+) -> float:
+    if guide.point:
+        return -float(objective(frame.centre[None])[0])
     noise = standard_normal(generator, objective.rows or 1, frame.centre)
     score = float(frame.log_det() - objective(frame.place(noise))[0].mean())
     return score if score == score else -torch.inf

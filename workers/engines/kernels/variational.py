@@ -10,16 +10,15 @@ import torch
 from torch import Tensor
 
 from models.density import AbstractLogDensity
-from workers.diagnostics import pareto_k_warning
-from workers.engines.engine import Draws, Info
+from workers.engines.engine import Info
 from workers.engines.kernels.adam import AdamState, start_adam, step_adam
 from workers.engines.kernels.elbo import estimate_elbo, gradient_variance, log_weights
 from workers.engines.kernels.frame import Frame
-from workers.engines.kernels.guide import AbstractGuide, Parameters
-from workers.engines.kernels.guides import GUIDES
+from workers.engines.kernels.guide import AbstractGuide, AbstractNatural, Parameters
+from workers.engines.kernels.guides import GUIDES, build_guide
 from workers.engines.kernels.initial import find_initial
-from workers.engines.kernels.pareto import pareto_k
 from workers.engines.kernels.plateau import Plateau, follow, last_windows
+from workers.engines.kernels.schedule import factor, start_plateau
 from workers.engines.kernels.seek import CLIMB, POLISH, SeekState, start_seek, step_seek
 from workers.engines.kernels.settle import (
     SETTLE,
@@ -29,8 +28,7 @@ from workers.engines.kernels.settle import (
     step_settle,
 )
 from workers.engines.kernels.vi_options import ViOptions
-from workers.results import Diagnostics, ElboResult, Findings, Outcome
-from workers.summaries import summarize
+from workers.results import Outcome
 
 #: The trace has a point for every so many steps, and no more than `LONGEST` points.
 TRACE_EVERY, LONGEST = 10, 2000
@@ -94,9 +92,9 @@ def begin(options: ViOptions, density: AbstractLogDensity, generator: torch.Gene
         NoInitialPointError: no finite starting point in 100 tries.
         DefinitionError: the guide cannot serve the model.
     """
-    options.check(density.dim)
+    options.check(density.dim, {p.name: p.plates for p in density.parameters})
     point = find_initial(density, generator, options.particles)
-    seek = start_seek(density, _guide(options), point.z)
+    seek = start_seek(density, _guide(options, density), point.z)
     weights = torch.empty(0, dtype=torch.float64, device=density.device)
     return ViState(seek, None, None, weights, generator.get_state(), 0, None)
 
@@ -109,9 +107,10 @@ def advance(
     generator.set_state(state.random)
     draws, elbo = None, None
     fit = state.fit
-    if state.settle is None:
+    if fit is None and state.settle is None:
         state = _seek(options, density, state, generator)
     elif fit is None:
+        assert state.settle is not None
         state = _settle(options, density, state, state.settle, generator)
     elif state.outcome is None:
         state, elbo = _fit(options, density, state, fit, generator)
@@ -128,17 +127,23 @@ def complete(options: ViOptions, state: ViState) -> bool:
     return state.outcome is not None and len(state.weights) >= _wanted(options)
 
 
-def _guide(options: ViOptions) -> AbstractGuide:
-    return GUIDES[options.guide]()
+def _guide(options: ViOptions, density: AbstractLogDensity) -> AbstractGuide:
+    return build_guide(options.guide, density.parameters, density.device)
+
+
+def _particles(options: ViOptions, guide: AbstractGuide) -> int:
+    return 1 if guide.point else options.particles
 
 
 def _seek(
     options: ViOptions, density: AbstractLogDensity, state: ViState, generator: torch.Generator
 ) -> ViState:
-    guide = _guide(options)
+    guide = _guide(options, density)
     seek = step_seek(density, guide, state.seek, generator)
     if not seek.done:
         return replace(state, seek=seek)
+    if guide.point:
+        return replace(state, seek=seek, fit=_start(options, density, seek.frame))
     settle = start_settle(density, seek.frame, generator, options.particles)
     return replace(state, seek=seek, settle=settle)
 
@@ -153,11 +158,15 @@ def _settle(
     settle = step_settle(density, settle, options.particles)
     if not settle.done:
         return replace(state, settle=settle)
-    frame = settled(density, settle, generator, options.particles).to(density.dtype)
-    start = _guide(options).start(frame)
+    frame = settled(density, settle, generator, options.particles)
+    return replace(state, settle=settle, fit=_start(options, density, frame))
+
+
+def _start(options: ViOptions, density: AbstractLogDensity, frame: Frame) -> Fit:
+    frame = frame.to(density.dtype)
+    start = _guide(options, density).start(frame)
     zeros = tuple(torch.zeros_like(p) for p in start)
-    fit = Fit(frame, start, start_adam(start), Plateau(), 0, zeros, 0)
-    return replace(state, settle=settle, fit=fit)
+    return Fit(frame, start, start_adam(start), start_plateau(options.schedule), 0, zeros, 0)
 
 
 def _fit(
@@ -167,24 +176,18 @@ def _fit(
     fit: Fit,
     generator: torch.Generator,
 ) -> tuple[ViState, tuple[int, float] | None]:
+    guide = _guide(options, density)
+    particles = _particles(options, guide)
     estimate = estimate_elbo(
-        density,
-        _guide(options),
-        fit.frame,
-        fit.parameters,
-        generator,
-        options.particles,
-        options.ascent,
+        density, guide, fit.frame, fit.parameters, generator, particles, options.ascent
     )
     fit = replace(fit, steps=fit.steps + 1)
     if not math.isfinite(estimate.elbo):
         fit = replace(fit, lost=fit.lost + 1)
         outcome = Outcome.NON_FINITE if fit.lost > PATIENCE else _end(options, fit)
         return replace(state, fit=fit, outcome=outcome), None
-    rate = options.learning_rate * fit.plateau.factor * _cooling(options, fit)
-    adam, parameters = step_adam(fit.adam, fit.parameters, estimate.gradient, rate)
-    fit = _average(replace(fit, adam=adam, parameters=parameters, lost=0), options)
-    size = sum(p.numel() for p in parameters)
+    fit = _average(_climb(options, guide, fit, estimate.gradient), options)
+    size = sum(p.numel() for p in fit.parameters)
     least = last_windows(size, options.particles, options.steps)
     plateau = follow(fit.plateau, estimate.elbo, options.tolerance, least)
     fit, point = _trace(replace(fit, plateau=plateau), estimate.elbo, options)
@@ -194,28 +197,27 @@ def _fit(
     return replace(state, fit=fit, outcome=outcome), point
 
 
+def _climb(options: ViOptions, guide: AbstractGuide, fit: Fit, uphill: Parameters) -> Fit:
+    """Move the parameters up a gradient, by whichever optimiser."""
+    rate = options.learning_rate * factor(options.schedule, fit.plateau, fit.steps, options.steps)
+    if options.optimizer == "natural_gradient":
+        assert isinstance(guide, AbstractNatural)
+        return replace(fit, parameters=guide.turn(fit.parameters, uphill, rate), lost=0)
+    adam, parameters = step_adam(fit.adam, fit.parameters, uphill, rate)
+    return replace(fit, adam=adam, parameters=parameters, lost=0)
+
+
 def _variance(
     options: ViOptions, density: AbstractLogDensity, fit: Fit, generator: torch.Generator
 ) -> float | None:
     """Measure the gradient's estimate, with numbers that nobody else will see."""
     own = torch.Generator(density.device)
     own.set_state(generator.get_state())
+    guide = _guide(options, density)
+    particles = _particles(options, guide)
     return gradient_variance(
-        density,
-        _guide(options),
-        fit.frame,
-        fit.average,
-        own,
-        options.particles,
-        options.ascent,
-        MEASURED,
+        density, guide, fit.frame, fit.average, own, particles, options.ascent, MEASURED
     )
-
-
-def _cooling(options: ViOptions, fit: Fit) -> float:
-    """Return a factor that falls over the last quarter of the steps, for fits that never settle."""
-    left = 1 - fit.steps / options.steps
-    return float(min(1.0, max(0.03, 4 * left)))
 
 
 def _average(fit: Fit, options: ViOptions) -> Fit:
@@ -235,9 +237,10 @@ def _trace(fit: Fit, elbo: float, options: ViOptions) -> tuple[Fit, tuple[int, f
 
 
 def _end(options: ViOptions, fit: Fit) -> Outcome | None:
-    if fit.plateau.done:
+    over = fit.steps >= options.steps
+    if fit.plateau.done and (over or options.schedule != "cosine"):
         return Outcome.CONVERGED
-    return Outcome.MAX_ITERATIONS if fit.steps >= options.steps else None
+    return Outcome.MAX_ITERATIONS if over else None
 
 
 def _draw(
@@ -247,18 +250,19 @@ def _draw(
     fit: Fit,
     generator: torch.Generator,
 ) -> tuple[ViState, Tensor | None]:
-    made = len(state.weights)
+    guide, made = _guide(options, density), len(state.weights)
     limit = options.draws if made < options.draws else _wanted(options)
     count = min(BLOCK, limit - made)
     z, weights = log_weights(
-        density, _guide(options), fit.frame, fit.average, generator, count, options.particles
+        density, guide, fit.frame, fit.average, generator, count, options.particles
     )
     state = replace(state, weights=torch.cat([state.weights, weights]))
     return state, z[None] if made < options.draws else None
 
 
 def _wanted(options: ViOptions) -> int:
-    return max(options.draws, JUDGED_BY)
+    # A point is not judged.
+    return options.draws if GUIDES[options.guide].point else max(options.draws, JUDGED_BY)
 
 
 def _info(
@@ -272,35 +276,3 @@ def _info(
     progress = {"elbo": state.fit.trace[-1][1]} if state.fit and state.fit.trace else {}
     phase = "fit" if draws is None and not len(state.weights) else "draw"
     return Info(phase, state.done, total, draws=draws, elbo=elbo, progress=progress)
-
-
-def conclude(state: ViState, outcome: Outcome, draws: Draws) -> Findings:
-    """Return the ELBO with its error, Pareto k, and the summary of the draws."""
-    weights = state.weights
-    elbo = _result(state.fit, weights)
-    warning = pareto_k_warning(elbo.pareto_k) if len(weights) else None
-    return Findings(
-        outcome=outcome,
-        message=outcome.sentence,
-        summary=summarize(draws),
-        diagnostics=Diagnostics(
-            pareto_k=elbo.pareto_k, warnings=[] if warning is None else [warning]
-        ),
-        elbo=elbo,
-    )
-
-
-def _result(fit: Fit | None, weights: Tensor) -> ElboResult:
-    trace = fit.trace if fit else ()
-    final, error = None, None
-    if len(weights) > 1 and bool(weights.isfinite().all()):
-        final = float(weights.mean())
-        error = float(weights.std()) / math.sqrt(len(weights))
-    return ElboResult(
-        trace=[value for _, value in trace],
-        steps=[step for step, _ in trace],
-        final=final,
-        standard_error=error,
-        pareto_k=pareto_k(weights),
-        gradient_variance=fit.variance if fit else None,
-    )

@@ -5,9 +5,17 @@ from typing import Literal, Self
 from pydantic import ConfigDict, Field, model_validator
 
 from models.errors import DefinitionError
-from workers.engines.engine import EngineOptions
+from workers.engines.engine import EngineOptions, Plates
 from workers.engines.kernels.elbo import Ascent, Bound, Estimator
+from workers.engines.kernels.entries import listed
 from workers.engines.kernels.guides import GuideName
+from workers.engines.kernels.schedule import Schedule
+
+#: Guides without a density at given points; those that step along their natural gradient; and
+#: those that serve any model.
+NO_DENSITY = ("flow", "delta")
+NATURAL = ("mean_field", "full_rank")
+CHOICES = ("mean_field", "full_rank", "low_rank")
 
 
 class ViOptions(EngineOptions):
@@ -21,8 +29,10 @@ class ViOptions(EngineOptions):
     guide: GuideName = Field(
         default="mean_field",
         description="Family on the unconstrained space: independent normals (`mean_field`); a "
-        "multivariate normal (`full_rank`), or with few correlated directions (`low_rank`); a "
-        "normal bent by autoregressive networks (`flow`).",
+        "multivariate normal (`full_rank`), or with few correlated directions (`low_rank`); one "
+        "in which the elements of a plate are independent given what is outside of plates "
+        "(`structured`); a normal bent by autoregressive networks (`flow`); one point, the most "
+        "probable values (`delta`).",
     )
     steps: int = Field(
         default=10_000, ge=1, le=10_000_000, description="Steps at the most; it stops by itself."
@@ -34,7 +44,19 @@ class ViOptions(EngineOptions):
         default=0.05,
         gt=0.0,
         le=10.0,
-        description="Adam's step at the start, in posterior standard deviations; it falls later.",
+        description="Of Adam: its step at the start, in posterior standard deviations. Of "
+        "`natural_gradient`: the share, up to 1, of the way to the normal that the particles see.",
+    )
+    schedule: Schedule = Field(
+        default="plateau",
+        description="How the learning rate falls: where the ELBO stops rising (`plateau`), along "
+        "half a cosine over all steps, none of which is left out (`cosine`), or not (`constant`). "
+        "The last iterates are averaged in any case.",
+    )
+    optimizer: Literal["adam", "natural_gradient"] = Field(
+        default="adam",
+        description="`adam` on the guide's parameters; `natural_gradient` of `mean_field` and "
+        "`full_rank`, whose path does not depend on how unknowns are scaled or mixed.",
     )
     objective: Bound = Field(
         default="elbo",
@@ -61,7 +83,7 @@ class ViOptions(EngineOptions):
     @property
     def ascent(self) -> Ascent:
         """What is climbed, and how its gradient is estimated."""
-        return Ascent(self.objective, self.estimator)
+        return Ascent(self.objective, self.estimator, self.optimizer == "natural_gradient")
 
     @model_validator(mode="after")
     def _fit_together(self) -> Self:
@@ -76,25 +98,53 @@ class ViOptions(EngineOptions):
                 f"the estimator '{self.estimator}' serves the objective {_or(serves)}, "
                 f"not '{self.objective}'"
             )
-        if self.guide == "flow" and not self.ascent.plain:
+        if self.guide in NO_DENSITY and not self.ascent.plain:
             raise ValueError(
-                "the guide 'flow' has no density at given points; write the objective 'elbo' with "
-                "the estimator 'reparameterized'"
+                f"the guide '{self.guide}' has no density at given points; write the objective "
+                "'elbo' with the estimator 'reparameterized'"
             )
+        if self.optimizer == "natural_gradient":
+            self._natural()
         return self
 
-    def check(self, dim: int) -> None:
-        """Refuse a guide that cannot serve so few unknowns.
+    def _natural(self) -> None:
+        if self.guide not in NATURAL:
+            raise ValueError(
+                f"the optimizer 'natural_gradient' serves the guide {_or(NATURAL)}, "
+                f"not '{self.guide}'; write 'adam'"
+            )
+        if not self.ascent.plain:
+            raise ValueError(
+                "the optimizer 'natural_gradient' climbs the objective 'elbo' with the estimator "
+                "'reparameterized'; write these, or 'adam'"
+            )
+        if self.learning_rate > 1.0:
+            raise ValueError(
+                "the learning_rate of 'natural_gradient' is a share of the way: write 1 at the most"
+            )
+
+    def check(self, dim: int, plates: Plates | None = None) -> None:
+        """Refuse a guide that cannot serve these unknowns.
 
         Raises:
-            DefinitionError: the guide bends coordinates by each other, and there is one alone.
+            DefinitionError: the guide bends coordinates by each other, and there is one alone; or
+                it follows plates, and there is none.
         """
         if self.guide == "flow" and dim < 2:
+            alone = f", and there is '{next(iter(plates))}' alone" if plates else ""
             raise DefinitionError(
                 "engine.guide",
-                "a flow needs two unknowns at least; write 'mean_field' or 'full_rank'",
+                f"a flow needs two unknowns at least{alone}; write {_or(CHOICES)}",
+            )
+        if self.guide == "structured" and not any((plates or {}).values()):
+            outside = listed([f"'{name}'" for name in plates or ()] or ["any"])
+            raise DefinitionError(
+                "engine.guide",
+                f"the guide 'structured' follows plates, and outside of plates is {outside}; put "
+                f"what there are many of in a plate, or write {_or(CHOICES)}",
             )
 
 
 def _or(names: tuple[str, ...]) -> str:
-    return " or ".join(f"'{name}'" for name in names)
+    *some, last = (f"'{name}'" for name in names)
+    return f"{', '.join(some)} or {last}" if some else last

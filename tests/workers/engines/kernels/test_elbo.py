@@ -7,10 +7,12 @@ import torch
 from torch import Tensor
 
 from tests.workers.densities import FunctionDensity, GaussianDensity, half_space
+from workers.engines.kernels.arrow import Arrow
 from workers.engines.kernels.elbo import Ascent, estimate_elbo, gradient_variance, log_weights
 from workers.engines.kernels.frame import Frame
 from workers.engines.kernels.guide import AbstractGuide, Parameters
 from workers.engines.kernels.guides import FullRank, LowRank, MeanField
+from workers.engines.kernels.structured import Structured
 
 LOC = torch.tensor([3.0, -1.0], dtype=torch.float64)
 COVARIANCE = torch.tensor([[4.0, 1.0], [1.0, 0.5]], dtype=torch.float64)
@@ -69,21 +71,26 @@ def skewed() -> FunctionDensity:
     return FunctionDensity(likelihood, {"x": ((2,), "real")})
 
 
-def gradients(guide: AbstractGuide, known: Parameters, ascent: Ascent, seed: int) -> Tensor:
+def gradients(
+    guide: AbstractGuide, known: Parameters, ascent: Ascent, seed: int, count: int = 2000
+) -> Tensor:
     """Many estimates of one gradient, as rows."""
     generator = torch.Generator().manual_seed(seed)
     rows = []
-    for _ in range(2000):
+    for _ in range(count):
         frame = FRAMES[guide.dense]
         found = estimate_elbo(skewed(), guide, frame, known, generator, 6, ascent)
         rows.append(torch.cat([g.reshape(-1) for g in found.gradient]))
     return torch.stack(rows)
 
 
+#: The second unknown is in a plate of one element, and depends on the first.
+BY_PLATE = Structured(Arrow(torch.tensor([0]), (torch.tensor([[1]]),)))
+GUIDES = [MeanField(), FullRank(), LowRank(), BY_PLATE]
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "guide", [MeanField(), FullRank(), LowRank()], ids=lambda g: type(g).__name__
-)
+@pytest.mark.parametrize("guide", GUIDES[:3], ids=lambda g: type(g).__name__)
 @pytest.mark.parametrize("bound", ["elbo", "renyi", "iwae"])
 def test_estimators_of_one_bound_agree(guide: AbstractGuide, bound: str) -> None:
     known = tuple(p + 0.2 for p in guide.start(FRAMES[guide.dense]))
@@ -94,6 +101,32 @@ def test_estimators_of_one_bound_agree(guide: AbstractGuide, bound: str) -> None
     for other in others:
         error = ((first.var(0) + other.var(0)) / len(first)).sqrt()
         assert bool(((first.mean(0) - other.mean(0)).abs() < 4 * error + 1e-12).all())
+
+
+def test_estimators_of_the_elbo_agree_on_a_guide_by_plate() -> None:
+    known = tuple(p + 0.2 for p in BY_PLATE.start(FRAMES[False]))
+    way, *others = (
+        gradients(BY_PLATE, known, ascent, seed, 200) for seed, ascent in enumerate(ASCENTS[:3])
+    )
+    for other in others:
+        error = ((way.var(0) + other.var(0)) / len(way)).sqrt()
+        assert bool(((way.mean(0) - other.mean(0)).abs() < 4 * error + 1e-12).all())
+    # Every parameter but the unused parts of triangles has a gradient.
+    assert int((way.mean(0) != 0).sum()) == 5
+
+
+@pytest.mark.parametrize("guide", GUIDES, ids=lambda g: type(g).__name__)
+def test_no_elbo_is_above_the_evidence(guide: AbstractGuide) -> None:
+    density = GaussianDensity(LOC, COVARIANCE)
+    generator = torch.Generator().manual_seed(0)
+    for seed in range(5):
+        draw = torch.Generator().manual_seed(seed)
+        start = guide.start(FRAMES[guide.dense])
+        known = tuple(
+            p + 0.5 * torch.randn(p.shape, generator=draw, dtype=torch.float64) for p in start
+        )
+        _, weights = log_weights(density, guide, FRAMES[guide.dense], known, generator, 4000, 4000)
+        assert float(weights.mean()) < 4 * float(weights.std()) / math.sqrt(4000)
 
 
 def test_at_the_optimum_the_landing_sticks() -> None:

@@ -1,18 +1,19 @@
 """The start of a variational fit."""
 
 import math
+from typing import Any
 
 import pytest
 import torch
 
 from models.density import AbstractLogDensity
 from tests.workers.densities import GaussianDensity, funnel
-from workers.engines.kernels.guides import GUIDES
+from workers.engines.kernels.guides import GUIDES, build_guide
 from workers.engines.kernels.seek import SeekState, start_seek, step_seek
 
 
-def seek(density: AbstractLogDensity, name: str) -> SeekState:
-    generator, guide = torch.Generator().manual_seed(0), GUIDES[name]()
+def seek(density: AbstractLogDensity, name: Any) -> SeekState:
+    generator, guide = torch.Generator().manual_seed(0), build_guide(name, density.parameters)
     state = start_seek(density, guide, density.initial(generator, 4))
     while not state.done:
         state = step_seek(density, guide, state, generator)

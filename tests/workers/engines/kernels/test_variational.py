@@ -43,3 +43,12 @@ def test_the_average_covers_the_end_of_an_unfinished_fit() -> None:
     assert state.fit is not None
     assert state.fit.count == 10
     assert state.fit.trace[-1][0] == 80
+
+
+def test_a_point_is_not_settled_and_not_judged() -> None:
+    state, infos = run(ViOptions(guide="delta", steps=40, draws=30))
+    assert state.settle is None
+    assert len(state.weights) == 30
+    assert infos[-1].done == infos[-1].total
+    assert state.fit is not None
+    torch.testing.assert_close(state.fit.frame.place(state.fit.average[0][None])[0], DENSITY.loc)
