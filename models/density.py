@@ -150,12 +150,24 @@ class AbstractLogDensity(ABC):
         Their sum is that of the likelihood where there are no log factors.
         """
 
+    def score_products(self, z: Tensor) -> Tensor:
+        """Return the sum over observations of the scores' outer products, at `z`: `D`.
+
+        `S^T S`: `D x D` in float64, from the scores `S`: `B x D`.
+        """
+        (scores,) = self.scores(z[None]).to(torch.float64)
+        return scores.T @ scores
+
     def information(self, z: Tensor) -> Tensor | None:
         """Return the likelihood's expected Fisher information, `D x D` in float64, at `z`: `D`.
 
         None where it has no closed form.
         """
         return None
+
+    def concave(self, target: Target = Target.POSTERIOR) -> bool:
+        """Return whether the log density is known to be concave in `z`."""
+        return False
 
     @abstractmethod
     def terms(self, z: Tensor) -> Terms:

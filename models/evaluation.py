@@ -22,11 +22,12 @@ class Evaluation:
     priors: dict[str, Tensor]
     likelihoods: dict[str, Factor]
 
-    def value(self, target: Target) -> Tensor:
-        """Return the log density that an engine asks for."""
+    def value(self, target: Target, weight: Tensor | None = None) -> Tensor:
+        """Return the log density that an engine asks for, its likelihood times a weight."""
+        likelihood = self.log_likelihood if weight is None else weight * self.log_likelihood
         if target is Target.LIKELIHOOD:
-            return self.log_likelihood
-        joint = self.log_prior + self.log_likelihood
+            return likelihood
+        joint = self.log_prior + likelihood
         return joint if target is Target.JOINT else joint + self.log_det
 
 

@@ -34,6 +34,8 @@ class Layout:
     observed: tuple[str, ...]
     #: Rows over all observed sites.
     observations: int
+    #: Rows of each observed site.
+    rows: Mapping[str, int]
     #: `D`.
     dim: int
     #: Batch dimensions in use; enumerated latents stand to the left of them.
@@ -69,6 +71,7 @@ def survey(
         deterministics=reported,
         observed=tuple(first.rows),
         observations=sum(first.rows.values()),
+        rows=dict(first.rows),
         dim=sum(p.size for p in parameters),
         batch_rank=first.batch_rank,
         static_names=frozenset(static_names | more_names),

@@ -26,14 +26,16 @@ from models.compiled import (
     record_plain,
     record_rows,
 )
+from models.concavity import concave
 from models.context import Context
 from models.density import AbstractLogDensity, Note, Target, Terms
 from models.derivatives.jacobian import jacobian
 from models.dimensions import Dims, Generic, dimensions
 from models.enumeration import Factor
+from models.estimate import Limits
 from models.evaluation import Evaluation, evaluate, total
 from models.information import expected
-from models.layout import Layout
+from models.layout import Layout, survey
 from models.native.handle import DensityHandle
 from models.native.program import NativeDensity, NativeProgram
 from models.native.values import UnsupportedError
@@ -108,6 +110,78 @@ class TracedDensity(AbstractLogDensity):
         self._graphs, self._identity = graphs, identity
         self._recorded: dict[tuple[str, int], BatchFunction] = {}
 
+    @property
+    def data(self) -> tuple[dict[str, int], dict[str, Tensor]]:
+        """The data: integers that shape the graph, and the tensors that are its inputs."""
+        return dict(self._static), dict(zip(self._names, self._arguments, strict=True))
+
+    @property
+    def rows(self) -> Mapping[str, int]:
+        """The number of rows of each observed site."""
+        return self._layout.rows
+
+    def with_data(self, static: Mapping[str, int], inputs: Mapping[str, Tensor]) -> "TracedDensity":
+        """Return the density of the same program with other data, perhaps of other shapes.
+
+        What is recorded of it is kept by the data's shapes. The values are taken as they are: they
+        were checked with the data that they are part of.
+
+        Raises:
+            ModelError: the program cannot take these shapes.
+        """
+        data = {**static, **inputs}
+        shapes = tuple((name, value.shape, value.dtype) for name, value in inputs.items())
+        identity = (self._identity, "data", tuple(static.items()), shapes)
+        layout = self._graphs.get(
+            (identity, "layout"), lambda: survey(self._program, data, self._context, Limits())
+        )
+        return TracedDensity(
+            self._program,
+            layout,
+            static,
+            inputs,
+            self._context,
+            self.random_effects,
+            math.nan,
+            self._graphs,
+            identity,
+        )
+
+    def weighted(
+        self, z: Tensor, target: Target, weight: float, arguments: Sequence[Tensor]
+    ) -> tuple[Tensor, Tensor]:
+        """Return the log density with its likelihood times `weight`, and its gradient.
+
+        On data that may change from call to call: nothing of them is computed beforehand.
+
+        Args:
+            z: `C x D`.
+            target: the log density.
+            weight: of the likelihood; the prior's is 1.
+            arguments: tensors of the shapes of this density's own, in their order.
+
+        Returns:
+            `C` in float64, and `C x D` in `dtype`.
+        """
+        factor = torch.tensor(weight, dtype=torch.float64, device=self.device)
+        inputs = (factor, *arguments)
+        function = self._point_weighted(target)
+        with fenced():
+            graph, problem = self._graphs.get(
+                (self._identity, f"weighted {target}", len(z)),
+                lambda: self._traced(function, torch.zeros_like(z), inputs),
+            )
+        if problem is not None:
+            self._note_loop(problem)
+        with torch.inference_mode():
+            if problem is None:
+                value, gradient = graph(z, *inputs)
+            else:
+                columns = zip(*(graph(row, *inputs) for row in z), strict=True)
+                value, gradient = (torch.stack(column) for column in columns)
+        # Outside, so that callers get ordinary tensors of their own.
+        return value.clone(), gradient.clone()
+
     def value(self, z: Tensor, target: Target = Target.POSTERIOR) -> Tensor:
         """Return the log density, `C` in float64."""
         (value,) = self._replay(f"value {target}", self._point_value(target), z)
@@ -172,6 +246,14 @@ class TracedDensity(AbstractLogDensity):
         rows = torch.cat([z, torch.full_like(z[:, :1], scale)], dim=1)  # C x (D + 1)
         value, gradient = self._replay(f"rough {low}", self._point_rough(low), rows)
         return value, gradient
+
+    def concave(self, target: Target = Target.POSTERIOR) -> bool:
+        """Return whether the log density is known to be concave in `z`."""
+        if target is Target.POSTERIOR and any(p.support != "real" for p in self.parameters):
+            return False
+        z = torch.zeros(self.dim, dtype=self.dtype, device=self.device)
+        with fenced():
+            return concave(lambda row: self._read(self._pieces(row), self._arguments), z, target)
 
     def force(self, z: Tensor) -> Tensor:
         """Return the gradient that moves a chain, `C x D` in `dtype`."""
@@ -309,6 +391,10 @@ class TracedDensity(AbstractLogDensity):
         sizes = [math.prod(p.shape) for p in self.parameters]
         return self._said(self._read(Entries(entries, sizes), self._arguments))
 
+    def at_point(self, z: Tensor) -> AtEntries:
+        """Return what the model says of an unconstrained point, `D`."""
+        return self._said(self._read(self._pieces(z), self._arguments))
+
     def _said(self, reading: Reading) -> AtEntries:
         parts = evaluate(reading)
         observed = [name for name in parts.likelihoods if name not in reading.log_factors]
@@ -410,7 +496,7 @@ class TracedDensity(AbstractLogDensity):
         z = torch.zeros_like(z)
         with fenced():
             graph, problem = self._graphs.get(
-                (self._identity, key, len(z)), lambda: self._traced(function, z)
+                (self._identity, key, len(z)), lambda: self._traced(function, z, self._arguments)
             )
         one = bind(graph, self._arguments)
         if problem is None:
@@ -423,12 +509,14 @@ class TracedDensity(AbstractLogDensity):
 
         return loop
 
-    def _traced(self, function: PointFunction, z: Tensor) -> tuple[GraphModule, str | None]:
+    def _traced(
+        self, function: PointFunction, z: Tensor, arguments: Sequence[Tensor]
+    ) -> tuple[GraphModule, str | None]:
         """The graph batched over chains, or of one chain with the reason why."""
         try:
-            return record(function, z, self._arguments), None
+            return record(function, z, arguments), None
         except RuntimeError as problem:
-            graph = record_rows(function, z, self._arguments)
+            graph = record_rows(function, z, arguments)
             return graph, str(problem).splitlines()[0][:200]
 
     def _note_loop(self, problem: str) -> None:
@@ -444,6 +532,16 @@ class TracedDensity(AbstractLogDensity):
             return (evaluate(reading).value(target),)
 
         return value
+
+    def _point_weighted(self, target: Target) -> PointFunction:
+        def value(z: Tensor, weight: Tensor, *arguments: Tensor) -> Tensor:
+            return evaluate(self._read(self._pieces(z), arguments)).value(target, weight)
+
+        def gradient(z: Tensor, *inputs: Tensor) -> tuple[Tensor, Tensor]:
+            slope, at = torch.func.grad_and_value(lambda row: value(row, *inputs))(z)
+            return at, slope
+
+        return gradient
 
     def _point_gradient(self, target: Target) -> PointFunction:
         """Value and gradient. Where products are rounded, only the gradient's are: see `force`."""

@@ -97,6 +97,8 @@ class Interval(Strict):
     level: float
     lower: Values
     upper: Values
+    #: `wald`: from the standard error; `profile`: where the likelihood has fallen too far.
+    kind: str = "wald"
 
 
 class Estimate(Strict):
@@ -118,6 +120,41 @@ class Curvature(Strict):
     direction: dict[str, float] | None = None
 
 
+class RestrictedMaximum(Strict):
+    """The maximum of the likelihood where a restriction holds."""
+
+    estimate: dict[str, Estimate]
+    log_likelihood: float | None
+
+
+class LikelihoodRatio(Strict):
+    """A test of a restriction: twice what it costs in log likelihood, against chi-squared."""
+
+    statistic: float | None
+    degrees_of_freedom: int
+    p_value: float | None
+    restricted: RestrictedMaximum
+
+
+class Mode(Strict):
+    """A point where starts came to rest."""
+
+    #: Log likelihood (or density) there.
+    height: float | None
+    #: How many of the starts came here.
+    starts: int
+    #: Constrained values by parameter.
+    estimate: dict[str, Values]
+
+
+class Concavity(Strict):
+    """Whether there can be another maximum, and how that is known."""
+
+    #: `concave`, `not_concave` or `unknown`.
+    verdict: str
+    how: str
+
+
 class MleResult(Strict):
     """A maximum of the likelihood (`mle`) or of the posterior density (`map`)."""
 
@@ -134,6 +171,11 @@ class MleResult(Strict):
     curvature: Curvature | None = None
     #: Log likelihood (or density) reached from each start, best first.
     restarts: list[float | None] = []
+    #: The different points that the starts reached, best first.
+    modes: list[Mode] | None = None
+    concavity: Concavity | None = None
+    #: Only `mle` with a `restriction`.
+    likelihood_ratio: LikelihoodRatio | None = None
 
 
 class LowPrecision(Strict):

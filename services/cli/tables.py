@@ -35,7 +35,11 @@ def print_result(console: Console, result: Mapping[str, Any]) -> None:
         console.print(panel)
     if result.get("mle"):
         console.print(estimate_table(result["mle"]["estimate"]))
+        if line := profile_line(result["mle"]["estimate"]):
+            console.print(line)
         console.print(_line(result["mle"], ("log_likelihood", "log_prior", "aic", "bic")))
+        if result["mle"].get("likelihood_ratio"):
+            console.print(ratio_line(result["mle"]["likelihood_ratio"]))
     if result.get("summary"):
         fields = _SUMMARY if console.width >= _WIDE else _SHORT_SUMMARY
         console.print(summary_table(result["summary"], fields))
@@ -108,6 +112,24 @@ def estimate_table(estimate: Mapping[str, Mapping[str, Any]]) -> Table:
         columns += [interval.get("lower"), interval.get("upper")] if levels else []
         rows += list(entries(name, columns))
     return _table(fields, rows)
+
+
+def profile_line(estimate: Mapping[str, Mapping[str, Any]]) -> str:
+    """Return which intervals are from the profile likelihood; nothing where none is."""
+    given = {name: e["interval"].get("kind") for name, e in estimate.items() if e.get("interval")}
+    names = [name for name, kind in given.items() if kind == "profile"]
+    if not names:
+        return ""
+    return f"profile intervals: {', '.join(names) if len(names) < len(given) else 'all'}"
+
+
+def ratio_line(ratio: Mapping[str, Any]) -> str:
+    """Return a likelihood-ratio test in one line."""
+    degrees = ratio["degrees_of_freedom"]
+    if ratio.get("statistic") is None:
+        return "restriction: no test"
+    statistic, p_value = ratio["statistic"], ratio["p_value"]
+    return f"restriction: likelihood ratio {statistic:.6g}, {degrees} df, p {p_value:.4g}"
 
 
 def jobs_table(jobs: Sequence[Mapping[str, Any]]) -> Table:

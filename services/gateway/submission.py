@@ -5,6 +5,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from models.density import Parameter
 from models.errors import DataError, TooLargeError, UnavailableError
 from services.gateway.bodies import JOB
 from services.gateway.complaints import parse
@@ -43,8 +44,9 @@ def submit(deps: Deps, owner: str, posted: Any, key: str | None) -> tuple[Job, b
     definition = _definition(deps, owner, body)
     data, dataset_key = bind(deps, owner, definition, body.data)
     description = deps.validator.check(definition, located(data, deps.artifacts))
-    dim = sum(p["size"] for p in description["parameters"])
-    body.engine.check(dim, description["plates"])
+    parameters = laid_out(description)
+    body.engine.check(sum(p.size for p in parameters), description["plates"])
+    body.engine.check_parameters(parameters)
     _check_draws(body, description, deps.settings.max_draws_bytes)
     sent = canonical(posted.get("data", {}))
     digest = hashlib.sha256(canonical({**posted, "data": None}) + sent).hexdigest()
@@ -60,6 +62,19 @@ def submit(deps: Deps, owner: str, posted: Any, key: str | None) -> tuple[Job, b
         deps.bell.ring(WORK)
         deps.metrics.submitted.labels(body.engine.kind).inc()  # type: ignore[attr-defined]
     return job, created
+
+
+def laid_out(description: Mapping[str, Any]) -> list[Parameter]:
+    """Return a model's parameters in order.
+
+    Args:
+        description: `models.compile.ModelDescription` as JSON, with data.
+    """
+    found, offset = [], 0
+    for p in description["parameters"]:
+        found.append(Parameter(p["name"], tuple(p["shape"]), p["support"], p["size"], offset))
+        offset += p["size"]
+    return found
 
 
 def draws_bytes(engine: Any, description: Mapping[str, Any]) -> int:

@@ -52,6 +52,44 @@ def test_a_result_tells_its_circumstances(house: House) -> None:
     assert "progress" in events
 
 
+def test_intervals_and_tests_are_written_as_they_are_read(house: House) -> None:
+    engine = {"kind": "mle", "intervals": "profile", "restriction": {"mu": 0}}
+    task = house.task(engine)
+    assert execute(task, lambda kind, payload: None, Script()).state == "succeeded"
+    mle = json.loads(house.artifacts.get(f"{task.prefix}/result.json"))["mle"]
+    # Of a normal mean with known errors the profile is a parabola.
+    error = 1 / 2.25**0.5
+    interval = mle["estimate"]["mu"]["interval"]
+    assert interval["kind"] == "profile"
+    reach = 1.959963984540054 * error
+    assert interval["lower"] == pytest.approx(3.75 / 2.25 - reach, rel=1e-7)
+    assert interval["upper"] == pytest.approx(3.75 / 2.25 + reach, rel=1e-7)
+    ratio = mle["likelihood_ratio"]
+    assert ratio["statistic"] == pytest.approx((3.75 / 2.25 / error) ** 2, rel=1e-8)
+    assert ratio["restricted"]["estimate"]["mu"]["value"] == 0.0
+    assert mle["modes"] == [
+        {
+            "height": mle["log_likelihood"],
+            "starts": 4,
+            "estimate": {"mu": pytest.approx(3.75 / 2.25)},
+        }
+    ]
+    assert mle["concavity"]["verdict"] == "concave"
+
+
+def test_minibatches_of_what_has_no_rows_fail_in_a_sentence(house: House) -> None:
+    engine = {"kind": "mle", "optimizer": "adam", "minibatch": 2}
+    source = "def model(y, sigma):\n    a = pyro.param('a', torch.tensor(0.0))\n" + (
+        "    pyro.sample('next', dist.Normal(a * y[:-1], sigma[1:]), obs=y[1:])\n"
+    )
+    definition = {"language": "pyro", "source": source}
+    task = house.task(engine).model_copy(update={"definition": definition})
+    receipt = execute(task, lambda kind, payload: None, Script())
+    assert receipt.state == "failed"
+    assert receipt.error is not None
+    assert "it has no minibatches" in receipt.error["detail"]
+
+
 def test_stopped_before_it_began_it_has_no_result(house: House) -> None:
     receipt = execute(house.task(), lambda kind, payload: None, Script(StopReason.DEADLINE))
     assert (receipt.state, receipt.result) == ("expired", False)

@@ -14,7 +14,7 @@ import torch
 from pydantic import BaseModel, ConfigDict
 from torch import Tensor
 
-from models.density import AbstractLogDensity
+from models.density import AbstractLogDensity, Parameter
 from workers.results import Findings, Outcome
 
 #: By unknown, the plates that it is in.
@@ -36,6 +36,13 @@ class EngineOptions(BaseModel):
         Raises:
             TooLargeError: it is too large for these options; the path is theirs.
             DefinitionError: its unknowns are not of the kind that they need.
+        """
+
+    def check_parameters(self, parameters: Sequence[Parameter]) -> None:
+        """Refuse, before anything runs, what these options say of a model's parameters.
+
+        Raises:
+            ModelError: with the path of the option.
         """
 
 

@@ -12,11 +12,9 @@ from pydantic import ConfigDict
 
 from models.density import AbstractLogDensity, Target
 from workers.engines.engine import AbstractEngine, Draws, Info
-from workers.engines.kernels.ascent import AscentState, start_ascent, step_ascent
 from workers.engines.kernels.ascent_options import AbstractAscentOptions
-from workers.engines.kernels.ascent_report import ascent_findings
-from workers.engines.kernels.initial import find_initial
-from workers.engines.kernels.objective import Objective
+from workers.engines.kernels.climb import ClimbState, climb_info, start_climb, step_climb
+from workers.engines.kernels.climb_report import climb_findings
 from workers.results import Findings, Outcome
 
 
@@ -30,32 +28,22 @@ class MapOptions(AbstractAscentOptions):
     kind: Literal["map"] = "map"
 
 
-class Map(AbstractEngine[MapOptions, AscentState]):
+class Map(AbstractEngine[MapOptions, ClimbState]):
     """An optimiser from several starts, then Newton's method at the best point."""
 
     kind: ClassVar[str] = "map"
 
-    def init(self, density: AbstractLogDensity, generator: torch.Generator) -> AscentState:
-        self.options.check(density.dim)
-        target = Target.JOINT
-        point = find_initial(density, generator, self.options.restarts, target=target)
-        objective = Objective(density, target, self.options.restarts)
-        return start_ascent(objective, point.z, self.options.optimizer)
+    def init(self, density: AbstractLogDensity, generator: torch.Generator) -> ClimbState:
+        return start_climb(density, generator, Target.JOINT, self.options)
 
-    def step(self, density: AbstractLogDensity, state: AscentState) -> tuple[AscentState, Info]:
-        objective = Objective(density, Target.JOINT, self.options.restarts)
-        state = step_ascent(objective, state, self.options)
-        return state, Info(
-            phase="optimize",
-            done=state.iterations,
-            total=self.options.max_iterations if state.verdict is None else state.iterations,
-            progress={"log_density": state.height},
-        )
+    def step(self, density: AbstractLogDensity, state: ClimbState) -> tuple[ClimbState, Info]:
+        state = step_climb(density, state, Target.JOINT, self.options)
+        return state, climb_info(state, self.options)
 
-    def done(self, state: AscentState) -> Outcome | None:
+    def done(self, state: ClimbState) -> Outcome | None:
         return None if state.verdict is None else state.verdict.outcome
 
     def finish(
-        self, density: AbstractLogDensity, state: AscentState, outcome: Outcome, draws: Draws
+        self, density: AbstractLogDensity, state: ClimbState, outcome: Outcome, draws: Draws
     ) -> Findings:
-        return ascent_findings(density, Target.JOINT, state, outcome, self.options)
+        return climb_findings(density, Target.JOINT, state, outcome, self.options)

@@ -71,6 +71,25 @@ def test_warnings_come_before_the_numbers_whatever_they_hold() -> None:
     assert text.index("warning: r_hat") < text.index("ess_bulk")
 
 
+def test_profiles_and_the_test_of_a_restriction_are_told() -> None:
+    wald = {"level": 0.9, "lower": 1.0, "upper": 3.0, "kind": "wald"}
+    beta = {"value": 2.0, "standard_error": 0.5, "interval": wald}
+    sigma = {"value": 1.0, "interval": {**wald, "lower": None, "kind": "profile"}}
+    ratio = {"statistic": 3.84, "degrees_of_freedom": 1, "p_value": 0.05004}
+    mle = {"estimate": {"beta": beta, "sigma": sigma}, "likelihood_ratio": ratio}
+    text = printed({"engine": {"kind": "mle"}, "mle": mle})
+    assert row(text, "sigma") == ["sigma", "1.000", "-", "-", "3.000"]
+    assert "profile intervals: sigma\n" in text
+    assert "restriction: likelihood ratio 3.84, 1 df, p 0.05004\n" in text
+    without = {"statistic": None, "degrees_of_freedom": 1, "p_value": None}
+    more = {"estimate": {"sigma": sigma}, "likelihood_ratio": without}
+    text = printed({"engine": {"kind": "mle"}, "mle": more})
+    assert "profile intervals: all\n" in text
+    assert "restriction: no test\n" in text
+    plain = printed({"engine": {"kind": "mle"}, "mle": {"estimate": {"beta": beta}}})
+    assert "profile" not in plain
+
+
 def test_estimates_have_errors_and_intervals_where_they_exist() -> None:
     interval = {"level": 0.9, "lower": 1.0, "upper": 3.0}
     beta = {"value": 2.0, "standard_error": 0.5, "interval": interval}

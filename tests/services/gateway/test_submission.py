@@ -257,6 +257,30 @@ REST: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "draws 10^30": ({"engine": {"kind": "nuts", "draws": 10**30}}, "engine.draws"),
     "target_accept 2": ({"engine": {"kind": "nuts", "target_accept": 2}}, "engine.target_accept"),
+    "minibatches of another optimiser": (
+        {"engine": {"kind": "map", "minibatch": 100}},
+        "engine.minibatch",
+    ),
+    "profile of nothing": (
+        {"engine": {"kind": "mle", "intervals": "profile", "profile": ["nu"]}},
+        "engine.profile[0]",
+    ),
+    "restriction of nothing": (
+        {"engine": {"kind": "mle", "restriction": {"nu": 1}}},
+        "engine.restriction.nu",
+    ),
+    "restriction outside": (
+        {"engine": {"kind": "mle", "restriction": {"tau": -1}}},
+        "engine.restriction.tau",
+    ),
+    "restriction of an entry that is not there": (
+        {"engine": {"kind": "mle", "restriction": {"theta[8]": 0}}},
+        "engine.restriction.theta[8]",
+    ),
+    "restriction a text": (
+        {"engine": {"kind": "mle", "restriction": {"tau": "one"}}},
+        "engine.restriction",
+    ),
     "seed -1": ({"seed": -1}, "seed"),
     "seed 2^63": ({"seed": 2**63}, "seed"),
     "seed a text": ({"seed": "x"}, "seed"),
@@ -371,6 +395,17 @@ def test_a_misspelt_option_gets_a_suggestion(web: Web, deps: Deps) -> None:
     body = job(EIGHT_SCHOOLS, DATA, engine={"kind": "nuts", "drawz": 5})
     found = refuse(web, deps, body, "engine.drawz")
     assert "did you mean 'draws'" in found["errors"][0]["message"]
+
+
+def test_newton_on_ten_thousand_unknowns_is_refused_with_its_memory(web: Web, deps: Deps) -> None:
+    many = {"name": "mu", "parameter": {"shape": [10_000]}}
+    seen = site("y", loc="sum(mu)", scale=1, observed="y")
+    for optimizer in ("newton", "natural_gradient"):
+        engine = {"kind": "mle", "optimizer": optimizer, "restarts": 4}
+        body = job(graph(many, seen), Y, engine=engine)
+        found = refuse(web, deps, body, "engine.optimizer")
+        assert "10000 x 10000" in found["errors"][0]["message"]
+        assert "3200 MB" in found["errors"][0]["message"]
 
 
 @pytest.mark.parametrize("model", [GOOD, GOOD_PYRO], ids=["graph", "pyro"])

@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from models.errors import TooLargeError
+from models.errors import DefinitionError, TooLargeError
 from workers.engines.engine import EngineOptions, Plates
 from workers.engines.kernels.optimizers import OPTIMIZERS, OptimizerName
 
@@ -38,13 +38,27 @@ class AbstractAscentOptions(EngineOptions):
         "noise is wrong.",
     )
     level: float = Field(0.95, gt=0, lt=1, description="Level of the intervals.")
+    minibatch: int | None = Field(
+        None,
+        ge=1,
+        le=100_000_000,
+        description="With `adam`: rows of the data that each step looks at, drawn at random; the "
+        "rest is done block by block, so that memory does not grow with the data.",
+    )
 
     def check(self, dim: int, plates: Plates | None = None) -> None:
-        """Refuse an optimiser whose matrices would not fit.
+        """Refuse an optimiser whose matrices would not fit, or that cannot take minibatches.
 
         Raises:
             TooLargeError: says how much memory they would take.
+            DefinitionError: the optimiser takes no minibatches.
         """
+        if self.minibatch is not None and self.optimizer != "adam":
+            raise DefinitionError(
+                "engine.minibatch",
+                f"'{self.optimizer}' needs the whole likelihood at every step; write the "
+                "optimizer 'adam', or leave `minibatch` out",
+            )
         if OPTIMIZERS[self.optimizer].square and dim > SQUARE_LIMIT:
             raise TooLargeError(
                 "engine.optimizer",

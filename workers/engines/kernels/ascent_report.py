@@ -1,11 +1,14 @@
 """A finished climb as a result: estimates, curvature, criteria, and the sentence."""
 
 import math
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from models.density import AbstractLogDensity, Target
+from models.errors import DefinitionError
+from models.supports import constraint_from_name
 from workers.engines.kernels.ascent import HESSIAN_LIMIT, AscentState
 from workers.engines.kernels.ascent_options import AbstractAscentOptions
 from workers.engines.kernels.entries import entry_names, listed
@@ -78,7 +81,7 @@ def ascent_findings(
 
 def _heights(
     density: AbstractLogDensity, target: Target, z: Tensor, height: float, converged: bool
-) -> dict[str, float | None]:
+) -> dict[str, Any]:
     """Return the log likelihood; for `mle` the criteria with it, for `map` the log prior."""
     if target != Target.LIKELIHOOD:
         terms = density.terms(z[None].to(density.dtype))
@@ -216,9 +219,17 @@ def _destinations(density: AbstractLogDensity, endless: Tensor) -> str:
 def _limit(support: str, up: bool) -> str:
     if support == "real":
         return "infinity" if up else "minus infinity"
-    if support in ("positive", "nonnegative", "greater_than(0)", "greater_than_eq(0)"):
-        return "infinity" if up else "0"
-    return "the edge of its support"
+    try:
+        constraint = constraint_from_name(support)
+    except DefinitionError:
+        return "the edge of its support"
+    ends = [getattr(constraint, name, None) for name in ("lower_bound", "upper_bound")]
+    if ends == [None, None]:
+        return "the edge of its support"
+    # Below an upper bound alone the value falls where its coordinate rises.
+    upper = up is not (ends[0] is None)
+    end = ends[1] if upper else ends[0]
+    return f"{end:g}" if end is not None else f"{'' if upper else 'minus '}infinity"
 
 
 def random_effect(density: AbstractLogDensity, target: Target) -> list[Warning]:

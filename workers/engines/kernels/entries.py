@@ -23,6 +23,14 @@ def _names(parameter: Parameter) -> list[str]:
     return [f"{parameter.name}[{','.join(map(str, index))}]" for index in indices]
 
 
+def entry_label(parameter: Parameter, entry: int) -> str:
+    """Return the name of an entry of a parameter's value, given by its number."""
+    if not parameter.shape:
+        return parameter.name
+    index = np.unravel_index(entry, parameter.shape)
+    return f"{parameter.name}[{','.join(map(str, index))}]"
+
+
 def listed(names: Sequence[str], limit: int = 4) -> str:
     """Return distinct names as `a, b and c`, the first `limit` of them."""
     distinct = list(dict.fromkeys(names))

@@ -54,7 +54,7 @@ def _estimate(
     return Estimate(
         value=numbers(value),
         standard_error=numbers(error),
-        interval=Interval(level=level, lower=numbers(lower), upper=numbers(upper)),
+        interval=Interval(level=level, lower=numbers(lower), upper=numbers(upper), kind="wald"),
     )
 
 
@@ -87,7 +87,7 @@ def _mapped(
     Each parameter moves alone, since another's support may depend on it.
     """
     reach = quantile * covariance.diagonal().clamp(min=0.0).sqrt()
-    entrywise = [parameter for parameter in density.parameters if _is_entrywise(parameter)]
+    entrywise = [parameter for parameter in density.parameters if is_entrywise(parameter)]
     points = [z]
     for parameter in entrywise:
         own = torch.zeros_like(z)
@@ -101,7 +101,7 @@ def _mapped(
     return {name: value[0] for name, value in values.items()}, bounds
 
 
-def _is_entrywise(parameter: Parameter) -> bool:
+def is_entrywise(parameter: Parameter) -> bool:
     """Whether each entry is a monotone function of its own coordinate, and bounded."""
     heads = ("positive", "nonnegative", "unit_interval", "interval", "greater_than", "less_than")
     head = parameter.support.split("(")[0]

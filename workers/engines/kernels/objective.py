@@ -85,8 +85,7 @@ class Objective:
         found = self.density.information(row[0])
         expected = found is not None
         if found is None:
-            scores = self.density.scores(row)[0].to(torch.float64)
-            found = scores.T @ scores
+            found = self.density.score_products(row[0])
         if self.target is not Target.LIKELIHOOD:
             with_prior = self.density.hessian(row, self.target)[0]
             without = self.density.hessian(row, Target.LIKELIHOOD)[0]

@@ -17,6 +17,5 @@ def sandwich(density: AbstractLogDensity, z: Tensor, covariance: Tensor) -> Tens
         z: the optimum, `D`.
         covariance: `H^-1`, the inverse of the observed information.
     """
-    (scores,) = density.scores(z[None].to(density.dtype)).to(z.dtype)
-    half = scores @ covariance
-    return half.T @ half
+    meat = density.score_products(z.to(density.dtype)).to(z.dtype)
+    return covariance @ meat @ covariance
