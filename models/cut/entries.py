@@ -32,8 +32,12 @@ class AbstractEntry(ABC):
         """Return the transposed map of `weights`: `N` in some rows: `P`."""
 
     @abstractmethod
-    def matrix(self, rows: slice, like: Tensor) -> Tensor:
-        """Return some rows of the map's matrix, `N x P`, in the dtype of `like`."""
+    def weighted(self, weights: Tensor, rows: slice) -> Tensor:
+        """Return some rows of the map's matrix, each times its weight: `N x P`."""
+
+    @abstractmethod
+    def across(self, other: AbstractEntry, weights: Tensor, rows: slice) -> Tensor:
+        """Return the transposed map of the other's weighted rows: `P x P'`."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,9 +55,15 @@ class Product(AbstractEntry):
         """See `AbstractEntry`."""
         return torch.mv(self.factor[rows].T, weights)
 
-    def matrix(self, rows: slice, like: Tensor) -> Tensor:
+    def weighted(self, weights: Tensor, rows: slice) -> Tensor:
         """See `AbstractEntry`."""
-        return self.factor[rows]
+        return weights[:, None] * self.factor[rows]
+
+    def across(self, other: AbstractEntry, weights: Tensor, rows: slice) -> Tensor:
+        """See `AbstractEntry`."""
+        if isinstance(other, Product):
+            return self.factor[rows].T @ other.weighted(weights, rows)
+        return other.across(self, weights, rows).T
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,10 +81,21 @@ class Pick(AbstractEntry):
         """See `AbstractEntry`."""
         return weights.new_zeros(self.size).index_add_(0, self.places[rows], weights)
 
-    def matrix(self, rows: slice, like: Tensor) -> Tensor:
+    def weighted(self, weights: Tensor, rows: slice) -> Tensor:
         """See `AbstractEntry`."""
         places = self.places[rows]
-        return like.new_zeros(len(places), self.size).scatter_(1, places[:, None], 1.0)
+        matrix = weights.new_zeros(len(places), self.size)
+        return matrix.scatter_(1, places[:, None], weights[:, None])
+
+    def across(self, other: AbstractEntry, weights: Tensor, rows: slice) -> Tensor:
+        """See `AbstractEntry`."""
+        if isinstance(other, Spread):
+            return other.across(self, weights, rows).T
+        found = weights.new_zeros(self.size, other.size)
+        if isinstance(other, Pick):
+            pairs = (self.places[rows], other.places[rows])
+            return found.index_put_(pairs, weights, accumulate=True)
+        return found.index_add_(0, self.places[rows], other.weighted(weights, rows))
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,6 +112,10 @@ class Spread(AbstractEntry):
         """See `AbstractEntry`."""
         return weights.sum()[None]
 
-    def matrix(self, rows: slice, like: Tensor) -> Tensor:
+    def weighted(self, weights: Tensor, rows: slice) -> Tensor:
         """See `AbstractEntry`."""
-        return like.new_ones(len(range(self.rows)[rows]), 1)
+        return weights[:, None]
+
+    def across(self, other: AbstractEntry, weights: Tensor, rows: slice) -> Tensor:
+        """See `AbstractEntry`."""
+        return other.back(weights, rows)[None]

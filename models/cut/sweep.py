@@ -13,12 +13,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from models.cut.anatomy import Block, Predictor, Term
+from models.cut.anatomy import Block, Predictor, Scale
+from models.cut.entries import AbstractEntry
 from models.cut.tape import Step, filled
 
 #: Numbers of the matrices of some rows, and the least and the most rows that are worked on
 #: together: what they need stays in the processor's caches.
-NUMBERS, FEW, MANY = 2**19, 512, 8192
+NUMBERS, FEW, MANY = 2**18, 512, 8192
 
 
 @dataclass
@@ -102,42 +103,35 @@ class _Part:
 
     def _add_slope(self, into: Sweep, predictor: Predictor, slope: Tensor) -> None:
         for entry, scale in predictor.terms:
-            weights = slope if scale is None else slope * self._here(scale)
-            first = self._starts[entry.head]
-            into.slope[first : first + entry.size] += entry.back(weights, self._rows)
+            weights = self._times(slope, scale)
+            into.slope[self._place(entry)] += entry.back(weights, self._rows)
 
     def _add_curvature(self, into: Sweep, leaves: list[Tensor], slopes: list[Tensor]) -> None:
         predictors = self._block.predictors
-        matrices = [self._matrix(p, leaf) for p, leaf in zip(predictors, leaves, strict=True)]
-        places = [self._places(p, leaves[0].device) for p in predictors]
         for k, slope in enumerate(slopes):
             seconds = _gradients(slope.sum(), leaves[k:], again=True)
             for n, second in enumerate(seconds, k):
-                weighted = second.detach()[:, None] * matrices[n]
-                product = (matrices[k].T @ weighted).to(torch.float64)
-                _add_at(into.curvature, places[k], places[n], product)
-                if n > k:
-                    _add_at(into.curvature, places[n], places[k], product.T)
+                self._add_products(into, predictors[k], predictors[n], second.detach())
 
-    def _matrix(self, predictor: Predictor, like: Tensor) -> Tensor:
-        """Return the rows of a predictor's matrix, a column for each number that enters."""
-        columns = [self._columns(term, like.detach()) for term in predictor.terms]
-        return columns[0] if len(columns) == 1 else torch.cat(columns, 1)
+    def _add_products(self, into: Sweep, one: Predictor, other: Predictor, second: Tensor) -> None:
+        """Add `A' diag(second) B` of two predictors, and its transpose where they are not one."""
+        same = one is other
+        for k, (left, scale) in enumerate(one.terms):
+            weights = self._times(second, scale)
+            rows = self._place(left)
+            for n, (right, factor) in enumerate(other.terms[k:] if same else other.terms):
+                columns = self._place(right)
+                product = left.across(right, self._times(weights, factor), self._rows)
+                into.curvature[rows, columns] += product
+                if not same or n > 0:
+                    into.curvature[columns, rows] += product.T
 
-    def _columns(self, term: Term, like: Tensor) -> Tensor:
-        entry, scale = term
-        matrix = entry.matrix(self._rows, like)
-        if scale is None:
-            return matrix
-        factor = self._here(scale)
-        return matrix * (factor[:, None] if isinstance(factor, Tensor) and factor.dim() else factor)
+    def _times(self, weights: Tensor, scale: Scale) -> Tensor:
+        return weights if scale is None else (weights * self._here(scale)).to(weights.dtype)
 
-    def _places(self, predictor: Predictor, device: torch.device) -> Tensor:
-        ranges = [
-            torch.arange(self._starts[entry.head], self._starts[entry.head] + entry.size)
-            for entry, _ in predictor.terms
-        ]
-        return torch.cat(ranges).to(device)
+    def _place(self, entry: AbstractEntry) -> slice:
+        first = self._starts[entry.head]
+        return slice(first, first + entry.size)
 
     def _play(self, steps: tuple[Step, ...], values: dict[Step, Any]) -> None:
         for step in steps:
@@ -163,7 +157,3 @@ def _gradients(of: Tensor, by: list[Tensor], again: bool) -> list[Tensor]:
     found = torch.autograd.grad(of, by, retain_graph=again, create_graph=again, allow_unused=True)
     pairs = zip(found, by, strict=True)
     return [torch.zeros_like(leaf) if slope is None else slope for slope, leaf in pairs]
-
-
-def _add_at(matrix: Tensor, rows: Tensor, columns: Tensor, values: Tensor) -> None:
-    matrix.index_put_((rows[:, None], columns), values, accumulate=True)

@@ -52,6 +52,12 @@ class Tape:
     steps: tuple[Step, ...]
     result: Step
 
+    def at(self, z: Tensor) -> Tensor:
+        """Return the result at `z`: `D`."""
+        values = {self.point: z}
+        play(self.steps, values)
+        return values[self.result]
+
 
 def tape(function: Callable[[Tensor], Tensor], z: Tensor) -> Tape | None:
     """Return what `function` does at `z`: `D`.

@@ -22,6 +22,8 @@ from workers.results import Outcome
 HESSIAN_LIMIT = 1000
 #: Where Newton's method follows, the climb need not gain less than this, in nats.
 HANDOVER = 1e-6
+#: Where a Hessian is cheap it follows earlier, if there is one start and no rank among several.
+EARLY_HANDOVER = 1e-2
 #: A row has arrived after so many iterations in a row that gained nearly nothing.
 QUIET = 3
 
@@ -86,8 +88,11 @@ def step_ascent(objective: Objective, state: AscentState, options: Patience) -> 
 
 def _climb(objective: Objective, state: AscentState, options: Patience) -> AscentState:
     exact = objective.density.dim <= HESSIAN_LIMIT
-    still = max(options.tolerance, HANDOVER) if exact else options.tolerance
-    active = (state.quiet < QUIET) & ~state.rows.stuck
+    early = exact and len(state.rows.z) == 1 and objective.curves_cheaply
+    handover = EARLY_HANDOVER if early else HANDOVER
+    still = max(options.tolerance, handover) if exact else options.tolerance
+    patience = 1 if early else QUIET
+    active = (state.quiet < patience) & ~state.rows.stuck
     rows = OPTIMIZERS[state.optimizer].step(objective, state.rows, active)
     small = rows.gain <= still + objective.noise(rows.value) * 1e-2
     quiet = torch.where(active, torch.where(small, state.quiet + 1, 0 * state.quiet), state.quiet)
@@ -96,7 +101,7 @@ def _climb(objective: Objective, state: AscentState, options: Patience) -> Ascen
     away = ran_away(objective.density, rows, edge)
     if away is not None:
         return replace(state, verdict=away)
-    if bool(((quiet < QUIET) & ~rows.stuck).any()):
+    if bool(((quiet < patience) & ~rows.stuck).any()):
         return state
     if exact:
         return replace(state, top=start_newton(objective, rows.z[state.best]))
