@@ -15,11 +15,13 @@ A Hessian is a product of matrices, `U x B x U`, where differentiation coordinat
 
 from __future__ import annotations
 
+from copy import copy
+
 import torch
 from torch import Tensor
 
 from models.cut.anatomy import Anatomy
-from models.cut.sweep import Sweep, sweep
+from models.cut.sweep import Part, Sweep, parts
 from models.cut.tape import Step, play
 
 
@@ -42,12 +44,25 @@ class Surface:
             self._starts[head] = self._size
             self._size += head.shape.numel()
         self._weights = self._multipliers(z)
+        self._parts = self._cut(1)
         self._jacobian = self._slopes(z) if anatomy.plain else None
+
+    @property
+    def rows(self) -> int:
+        """The largest number of rows that anything is summed over."""
+        return max(block.rows for block in self._anatomy.blocks)
+
+    def thinned(self, stride: int) -> Surface:
+        """Return the same with one row of `stride` in the place of all."""
+        thin = copy(self)
+        thin._parts = self._cut(stride)
+        return thin
 
     def value(self, z: Tensor) -> Tensor:
         """Return the log density, `C` in float64, at `z`: `C x D`."""
         with torch.no_grad():
-            return torch.stack([self._narrow(row)[1] + self._swept(row, 0).value for row in z])
+            parts = [self._narrow(row) for row in z]
+            return torch.stack([rest + self._swept(u, 0).value for u, rest in parts])
 
     def value_and_grad(self, z: Tensor) -> tuple[Tensor, Tensor]:
         """Return the log density, `C` in float64, and its gradient, `C x D`, at `z`: `C x D`."""
@@ -56,7 +71,8 @@ class Surface:
 
     def hessian(self, z: Tensor) -> Tensor:
         """Return the Hessian, `D x D` in the dtype of `z`, at `z`: `D`."""
-        found = self._swept(z, 2)
+        with torch.no_grad():
+            found = self._swept(self._narrow(z)[0], 2)
         slopes = self._slopes(z) if self._jacobian is None else self._jacobian
         slopes = slopes.to(found.curvature)
         hessian = (slopes.T @ found.curvature @ slopes).to(z.dtype)
@@ -66,12 +82,14 @@ class Surface:
         return hessian + torch.func.hessian(lambda row: self._folded(row, weights))(z).detach()
 
     def _at(self, z: Tensor) -> tuple[Tensor, Tensor]:
-        found = self._swept(z, 1)
         leaf = z.detach().clone().requires_grad_()
         with torch.enable_grad():
             u, rest = self._narrow(leaf)
-            folded = found.slope.to(z.dtype) @ u + rest.to(z.dtype)
-        (gradient,) = torch.autograd.grad(folded, leaf)
+        found = self._swept(u, 1)
+        tops, weights = [u], [found.slope.to(u.dtype)]
+        if rest.requires_grad:
+            tops, weights = [u, rest], [*weights, torch.ones_like(rest)]
+        (gradient,) = torch.autograd.grad(tops, leaf, weights)
         return rest.detach() + found.value, gradient
 
     def _folded(self, z: Tensor, weights: Tensor) -> Tensor:
@@ -104,10 +122,14 @@ class Surface:
             found = torch.autograd.grad(values[self._anatomy.tape.result], leaves)
         return {step: float(slope) for step, slope in zip(sums, found, strict=True)}
 
-    def _swept(self, z: Tensor, order: int) -> Sweep:
+    def _cut(self, stride: int) -> list[Part]:
+        blocks = self._anatomy.blocks
+        cut = (parts(block, self._starts, self._weights, stride) for block in blocks)
+        return [part for some in cut for part in some]
+
+    def _swept(self, u: Tensor, order: int) -> Sweep:
         """Go once over all rows, for derivatives up to `order`."""
-        with torch.no_grad():
-            u = self._narrow(z)[0]
+        u = u.detach()
         numbers = {
             head: u[start : start + head.shape.numel()] for head, start in self._starts.items()
         }
@@ -116,6 +138,6 @@ class Surface:
             u.new_zeros(self._size, dtype=torch.float64),
             u.new_zeros(self._size, self._size, dtype=torch.float64),
         )
-        for block in self._anatomy.blocks:
-            sweep(found, block, numbers, self._starts, self._weights, order)
+        for part in self._parts:
+            part.add(found, numbers, order)
         return found

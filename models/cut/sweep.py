@@ -6,7 +6,7 @@ differentiated by another, has the second derivatives of all rows at once.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,7 +19,11 @@ from models.cut.tape import Step, filled
 
 #: Numbers of the matrices of some rows, and the least and the most rows that are worked on
 #: together: what they need stays in the processor's caches.
-NUMBERS, FEW, MANY = 2**18, 512, 8192
+NUMBERS, FEW, MANY = 2**19, 512, 2**14
+
+
+#: A step with the arguments of some rows.
+_Prepared = tuple[Step, Any, Any]
 
 
 @dataclass
@@ -34,110 +38,105 @@ class Sweep:
     curvature: Tensor
 
 
-def sweep(
-    into: Sweep,
-    block: Block,
-    numbers: Mapping[Step, Tensor],
-    starts: Mapping[Step, int],
-    weights: Mapping[Step, float],
-    order: int,
-) -> None:
-    """Add what the rows of a block say.
+def parts(
+    block: Block, starts: Mapping[Step, int], weights: Mapping[Step, float], stride: int = 1
+) -> list[Part]:
+    """Cut a block into parts that fit a processor's caches.
 
     Args:
-        into: the sums so far.
         block: the rows.
-        numbers: by narrow step: the numbers that enter.
         starts: by narrow step: the place of its first number in `u`.
         weights: by sum: its weight in the total.
-        order: of the derivatives wanted, 0 to 2.
+        stride: leave out all but one row of so many, and let it stand for them.
     """
     size = sum(predictor.size for predictor in block.predictors)
-    count = min(max(NUMBERS // size, FEW), MANY)
-    for first in range(0, block.rows, count):
-        _Part(block, slice(first, first + count), numbers, starts, weights).add(into, order)
+    kept = -(-block.rows // stride)
+    count = -(-kept // -(-kept // min(max(NUMBERS // size, FEW), MANY))) * stride
+    share = block.rows / kept
+    own = {step: share * weight for step, weight in weights.items()}
+    return [
+        Part(block, slice(first, min(first + count, block.rows), stride), starts, own)
+        for first in range(0, block.rows, count)
+    ]
 
 
-class _Part:
-    """Some rows of a block."""
+class Part:
+    """Some rows of a block, with these rows of every constant."""
 
     def __init__(
         self,
         block: Block,
         rows: slice,
-        numbers: Mapping[Step, Tensor],
         starts: Mapping[Step, int],
         weights: Mapping[Step, float],
     ) -> None:
-        self._block, self._rows, self._starts, self._weights = block, rows, starts, weights
+        self._block, self._rows, self._starts = block, rows, starts
+        self._linear = [self._prepared(step) for step in block.linear]
+        self._local = [self._prepared(step) for step in block.local]
+        self._sums = [(weights[step], summed) for step, summed in block.sums.items()]
+        self._terms = {
+            predictor: [(entry, self._here(scale)) for entry, scale in predictor.terms]
+            for predictor in block.predictors
+        }
+
+    def add(self, into: Sweep, numbers: Mapping[Step, Tensor], order: int) -> None:
+        """Add what these rows say, and its derivatives up to an order, 0 to 2.
+
+        Args:
+            into: the sums so far.
+            numbers: by narrow step: the numbers that enter.
+            order: of the derivatives.
+        """
         with torch.no_grad():
             values: dict[Step, Any] = {
-                step: entry.value(numbers[entry.head], rows)
-                for step, entry in block.entries.items()
+                step: entry.value(numbers[entry.head], self._rows)
+                for step, entry in self._block.entries.items()
             }
-            self._play(block.linear, values)
-        self._at = {p.step: values[p.step] for p in block.predictors}
-
-    def add(self, into: Sweep, order: int) -> None:
-        """Add derivatives up to an order."""
+            _play(self._linear, values)
         with torch.set_grad_enabled(order > 0):
-            at = {step: value.detach().requires_grad_(order > 0) for step, value in self._at.items()}
-            leaves = list(at.values())
-            values: dict[Step, Any] = dict(at)
-            self._play(self._block.local, values)
-            total = torch.stack(
-                [
-                    weight * values[self._block.sums[step]].sum(dtype=torch.float64)
-                    for step, weight in self._weights.items()
-                    if step in self._block.sums
-                ]
-            ).sum()
+            leaves = [values[p.step].detach() for p in self._block.predictors]
+            for predictor, leaf in zip(self._block.predictors, leaves, strict=True):
+                values[predictor.step] = leaf.requires_grad_(order > 0)
+            _play(self._local, values)
+            sums = [weight * values[step].sum(dtype=torch.float64) for weight, step in self._sums]
+            total = sums[0] if len(sums) == 1 else torch.stack(sums).sum()
             into.value += total.detach()
             if order == 0:
                 return
             slopes = _gradients(total, leaves, again=order > 1)
         for predictor, slope in zip(self._block.predictors, slopes, strict=True):
-            self._add_slope(into, predictor, slope.detach())
+            for entry, scale in self._terms[predictor]:
+                weights = _times(slope.detach(), scale)
+                into.slope[self._place(entry)] += entry.back(weights, self._rows)
         if order > 1:
             self._add_curvature(into, leaves, slopes)
-
-    def _add_slope(self, into: Sweep, predictor: Predictor, slope: Tensor) -> None:
-        for entry, scale in predictor.terms:
-            weights = self._times(slope, scale)
-            into.slope[self._place(entry)] += entry.back(weights, self._rows)
 
     def _add_curvature(self, into: Sweep, leaves: list[Tensor], slopes: list[Tensor]) -> None:
         predictors = self._block.predictors
         for k, slope in enumerate(slopes):
-            seconds = _gradients(slope.sum(), leaves[k:], again=True)
-            for n, second in enumerate(seconds, k):
-                self._add_products(into, predictors[k], predictors[n], second.detach())
+            with torch.enable_grad():
+                seconds = _gradients(slope.sum(), leaves[k:], again=True)
+            for other, second in zip(predictors[k:], seconds, strict=True):
+                self._add_products(into, predictors[k], other, second.detach())
 
     def _add_products(self, into: Sweep, one: Predictor, other: Predictor, second: Tensor) -> None:
         """Add `A' diag(second) B` of two predictors, and its transpose where they are not one."""
         same = one is other
-        for k, (left, scale) in enumerate(one.terms):
-            weights = self._times(second, scale)
-            rows = self._place(left)
-            for n, (right, factor) in enumerate(other.terms[k:] if same else other.terms):
+        for k, (left, scale) in enumerate(self._terms[one]):
+            weights, rows = _times(second, scale), self._place(left)
+            for n, (right, factor) in enumerate(self._terms[other][k if same else 0 :]):
                 columns = self._place(right)
-                product = left.across(right, self._times(weights, factor), self._rows)
+                product = left.across(right, _times(weights, factor), self._rows)
                 into.curvature[rows, columns] += product
                 if not same or n > 0:
                     into.curvature[columns, rows] += product.T
-
-    def _times(self, weights: Tensor, scale: Scale) -> Tensor:
-        return weights if scale is None else (weights * self._here(scale)).to(weights.dtype)
 
     def _place(self, entry: AbstractEntry) -> slice:
         first = self._starts[entry.head]
         return slice(first, first + entry.size)
 
-    def _play(self, steps: tuple[Step, ...], values: dict[Step, Any]) -> None:
-        for step in steps:
-            assert step.op is not None
-            args, kwargs = self._here(step.args), self._here(step.kwargs)
-            values[step] = step.op(*filled(args, values), **filled(kwargs, values))
+    def _prepared(self, step: Step) -> _Prepared:
+        return step, self._here(step.args), self._here(step.kwargs)
 
     def _here(self, arguments: Any) -> Any:
         """Return nested arguments with these rows of every constant."""
@@ -157,3 +156,13 @@ def _gradients(of: Tensor, by: list[Tensor], again: bool) -> list[Tensor]:
     found = torch.autograd.grad(of, by, retain_graph=again, create_graph=again, allow_unused=True)
     pairs = zip(found, by, strict=True)
     return [torch.zeros_like(leaf) if slope is None else slope for slope, leaf in pairs]
+
+
+def _play(steps: Sequence[_Prepared], values: dict[Step, Any]) -> None:
+    for step, args, kwargs in steps:
+        assert step.op is not None
+        values[step] = step.op(*filled(args, values), **filled(kwargs, values))
+
+
+def _times(weights: Tensor, scale: Scale) -> Tensor:
+    return weights if scale is None else (weights * scale).to(weights.dtype)

@@ -86,11 +86,12 @@ def steps_in(arguments: Any) -> list[Step]:
 
 def filled(arguments: Any, values: Mapping[Step, Any]) -> Any:
     """Return nested arguments with every step's value in its place."""
-    if isinstance(arguments, Step):
+    kind = type(arguments)
+    if kind is Step:
         return values[arguments]
-    if isinstance(arguments, list | tuple):
-        return type(arguments)([filled(argument, values) for argument in arguments])
-    if isinstance(arguments, dict):
+    if kind is list or kind is tuple:
+        return kind([filled(argument, values) for argument in arguments])
+    if kind is dict:
         return {name: filled(argument, values) for name, argument in arguments.items()}
     return arguments
 

@@ -1,0 +1,49 @@
+"""The first part of a climb over many rows of data, on a few of them.
+
+Far from the top, one row of data tells as much of the way there as the hundred that are like it.
+What a climb on evenly spaced rows reaches is as far from the top as their number lets it be, some
+`D B / n` nats, and Newton's method or L-BFGS is soon through with that.
+"""
+
+import torch
+from torch import Tensor
+
+from models.cut.surface import Surface
+from workers.engines.kernels.lbfgs import start_lbfgs, step_lbfgs
+from workers.engines.kernels.objective import Objective
+
+#: Rows that are kept for every unknown, and at least.
+EACH, LEAST = 200, 2**14
+#: Fewer rows than so many times those are climbed over as they are.
+WORTH = 8
+#: Iterations at the most.
+MOST = 60
+
+
+def approach(objective: Objective, z: Tensor) -> Tensor:
+    """Return `z`: `C x D`, every row of it moved uphill where that could be done at little cost."""
+    surface = objective.density.surface(objective.target)
+    kept = max(EACH * objective.density.dim, LEAST)
+    if surface is None or surface.rows < WORTH * kept:
+        return z
+    return torch.cat([_moved(objective, surface, row[None], kept) for row in z])
+
+
+def _moved(objective: Objective, surface: Surface, z: Tensor, kept: int) -> Tensor:
+    thin = surface.thinned(surface.rows // kept)
+
+    def below(at: Tensor) -> tuple[Tensor, Tensor]:
+        value, gradient = thin.value_and_grad(at.to(z.dtype))
+        usable = value.isfinite() & gradient.isfinite().all(1)
+        return (-value).masked_fill(~usable, torch.inf), -gradient.to(torch.float64).nan_to_num(0.0)
+
+    state = start_lbfgs(below, z.to(torch.float64))
+    active = torch.ones_like(state.value, dtype=torch.bool)
+    # What is left to gain on few rows is noise to all of them.
+    share = surface.rows / kept
+    for _ in range(MOST):
+        if bool(state.stuck) or float(state.gain) < share:
+            break
+        state = step_lbfgs(below, state, active)
+    reached = state.z.to(z.dtype)
+    return reached if bool(objective.value(reached) < objective.value(z)) else z
