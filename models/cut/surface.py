@@ -4,7 +4,8 @@ As `anatomy.py` has it, with the multipliers `w` of the sums,
 
     F(z) = t(z) + sum_b g(a_1b, ..., a_Kb),   g = sum_r w_r g_r,   a_k = A_k u(z),
 
-and so, with `J = du / dz`, the derivatives `g_k` of `g` by the predictors, and its second ones `W_kl`,
+and so, with `J = du / dz`, the derivatives `g_k` of `g` by the predictors, and the second ones
+`W_kl`,
 
     dF = d [t + c . u](z),   c = sum_k A_k' g_k, held fixed,
     ddF = J' (sum_kl A_k' diag(W_kl) A_l) J + dd [t + c . u](z).
@@ -79,7 +80,8 @@ class Surface:
         if self._anatomy.plain and self._anatomy.bare:
             return hessian
         weights = found.slope.to(z.dtype)
-        return hessian + torch.func.hessian(lambda row: self._folded(row, weights))(z).detach()
+        slope = torch.func.grad(lambda row: self._folded(row, weights))
+        return hessian + torch.func.jacrev(slope)(z).detach()
 
     def _at(self, z: Tensor) -> tuple[Tensor, Tensor]:
         leaf = z.detach().clone().requires_grad_()

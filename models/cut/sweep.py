@@ -18,8 +18,8 @@ from models.cut.entries import AbstractEntry
 from models.cut.tape import Step, filled
 
 #: Numbers of the matrices of some rows, and the least and the most rows that are worked on
-#: together: what they need stays in the processor's caches.
-NUMBERS, FEW, MANY = 2**19, 512, 2**14
+#: together: what they need stays in the processor's caches. A few more are not cut for that.
+NUMBERS, FEW, MANY, WHOLE = 2**18, 512, 2**13, 2**19
 
 
 #: A step with the arguments of some rows.
@@ -51,7 +51,8 @@ def parts(
     """
     size = sum(predictor.size for predictor in block.predictors)
     kept = -(-block.rows // stride)
-    count = -(-kept // -(-kept // min(max(NUMBERS // size, FEW), MANY))) * stride
+    most = kept if kept * size <= WHOLE else min(max(NUMBERS // size, FEW), MANY)
+    count = -(-kept // -(-kept // most)) * stride
     share = block.rows / kept
     own = {step: share * weight for step, weight in weights.items()}
     return [

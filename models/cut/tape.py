@@ -30,8 +30,8 @@ class Step:
     args: tuple[Any, ...]
     kwargs: dict[str, Any]
     #: Of the result; empty where it is a list.
-    shape: torch.Size = torch.Size()
-    dtype: torch.dtype | None = None
+    shape: torch.Size
+    dtype: torch.dtype | None
 
     @property
     def sources(self) -> list[Step]:
@@ -106,7 +106,7 @@ class _Recorder(TorchDispatchMode):
     """Notes every operation on what depends on `z`."""
 
     def __init__(self, z: Tensor) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.point = Step(None, (), {}, z.shape, z.dtype)
         self.known: dict[int, Step] = {id(z): self.point}
         self.steps: list[Step] = []
@@ -132,7 +132,7 @@ class _Recorder(TorchDispatchMode):
         if isinstance(result, Tensor):
             self._add(Step(op, tuple(args), kwargs, result.shape, result.dtype), result)
         elif isinstance(result, list | tuple) and all(isinstance(r, Tensor) for r in result):
-            whole = Step(op, tuple(args), kwargs)
+            whole = Step(op, tuple(args), kwargs, torch.Size(), None)
             self.steps.append(whole)
             for place, part in enumerate(result):
                 step = Step(operator.getitem, (whole, place), {}, part.shape, part.dtype)

@@ -12,8 +12,8 @@ from pydantic import ConfigDict
 
 from models.density import AbstractLogDensity, Target
 from workers.engines.engine import AbstractEngine, Draws, Info
-from workers.engines.kernels.approach import approach
-from workers.engines.kernels.ascent import AscentState, start_ascent, step_ascent
+from workers.engines.kernels.approach import begin_ascent
+from workers.engines.kernels.ascent import AscentState, step_ascent
 from workers.engines.kernels.ascent_options import AbstractAscentOptions
 from workers.engines.kernels.ascent_report import ascent_findings
 from workers.engines.kernels.initial import find_initial
@@ -41,7 +41,7 @@ class Map(AbstractEngine[MapOptions, AscentState]):
         target = Target.JOINT
         point = find_initial(density, generator, self.options.restarts, target=target)
         objective = Objective(density, target, self.options.restarts)
-        return start_ascent(objective, approach(objective, point.z), self.options.optimizer)
+        return begin_ascent(objective, point.z, self.options.optimizer)
 
     def step(self, density: AbstractLogDensity, state: AscentState) -> tuple[AscentState, Info]:
         objective = Objective(density, Target.JOINT, self.options.restarts)

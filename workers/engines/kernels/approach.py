@@ -9,8 +9,10 @@ import torch
 from torch import Tensor
 
 from models.cut.surface import Surface
+from workers.engines.kernels.ascent import HESSIAN_LIMIT, AscentState, start_ascent, top_at_best
 from workers.engines.kernels.lbfgs import start_lbfgs, step_lbfgs
 from workers.engines.kernels.objective import Objective
+from workers.engines.kernels.optimizers import OptimizerName
 
 #: Rows that are kept for every unknown, and at least.
 EACH, LEAST = 200, 2**14
@@ -20,13 +22,24 @@ WORTH = 8
 MOST = 60
 
 
+def begin_ascent(objective: Objective, z: Tensor, optimizer: OptimizerName) -> AscentState:
+    """Begin a climb at `z`: `C x D`, or nearer to the top, where one goes on by Newton's method."""
+    if optimizer != "lbfgs":
+        return start_ascent(objective, z, optimizer)
+    near = approach(objective, z)
+    state = start_ascent(objective, near, optimizer)
+    moved = len(z) == 1 and near is not z and objective.density.dim <= HESSIAN_LIMIT
+    return top_at_best(objective, state) if moved and not bool(state.rows.stuck) else state
+
+
 def approach(objective: Objective, z: Tensor) -> Tensor:
     """Return `z`: `C x D`, every row of it moved uphill where that could be done at little cost."""
     surface = objective.density.surface(objective.target)
     kept = max(EACH * objective.density.dim, LEAST)
     if surface is None or surface.rows < WORTH * kept:
         return z
-    return torch.cat([_moved(objective, surface, row[None], kept) for row in z])
+    moved = torch.cat([_moved(objective, surface, row[None], kept) for row in z])
+    return z if torch.equal(moved, z) else moved
 
 
 def _moved(objective: Objective, surface: Surface, z: Tensor, kept: int) -> Tensor:

@@ -11,7 +11,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from workers.engines.kernels.newton import NewtonState, start_newton, step_newton
+from workers.engines.kernels.newton import NewtonState, step_newton
 from workers.engines.kernels.objective import Objective
 from workers.engines.kernels.optimizer import Climbers
 from workers.engines.kernels.optimizers import OPTIMIZERS, OptimizerName
@@ -77,6 +77,14 @@ def start_ascent(
     return AscentState(rows, optimizer, none, none, None, 0, None)
 
 
+def top_at_best(objective: Objective, state: AscentState) -> AscentState:
+    """Return the climb with Newton's method begun at the highest row."""
+    best, rows = state.best, state.rows
+    z = rows.z[best]
+    top = NewtonState(z, rows.value[best], rows.gradient[best], objective.hessian(z))
+    return replace(state, top=top)
+
+
 def step_ascent(objective: Objective, state: AscentState, options: Patience) -> AscentState:
     """Advance by one iteration: every row by its optimiser, or the highest by Newton's."""
     advance = _climb if state.top is None else _polish
@@ -104,7 +112,7 @@ def _climb(objective: Objective, state: AscentState, options: Patience) -> Ascen
     if bool(((quiet < patience) & ~rows.stuck).any()):
         return state
     if exact:
-        return replace(state, top=start_newton(objective, rows.z[state.best]))
+        return top_at_best(objective, state)
     return replace(state, verdict=judge_without_hessian(objective, rows, state.best))
 
 

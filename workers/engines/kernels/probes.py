@@ -82,8 +82,8 @@ def endless_direction(objective: Objective, at: NewtonState, shape: Spectrum) ->
 def is_steady(objective: Objective, at: NewtonState, shape: Spectrum) -> bool:
     """Return whether the curvature stays, in every direction, one standard error away in all.
 
-    On a slope without end it cannot. Where an objective falls towards its bound as `exp(-t)` or as a
-    power of `t`, a point at which a Newton step promises no more than `p` nats has the standard
+    On a slope without end it cannot. Where an objective falls towards its bound as `exp(-t)` or as
+    a power of `t`, a point at which a Newton step promises no more than `p` nats has the standard
     error `p^-1/2` times the length on which slope and curvature change; climbs end with `p` below
     1e-6. The move goes along every eigenvector by one standard error, to a side drawn by lot, so
     no direction is left out, and its curvature changes by orders of magnitude, not by half.
