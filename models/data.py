@@ -67,4 +67,5 @@ def _checked(array: Array, path: str) -> Array:
         raise DataError(path + where, "NaN or Infinity; missing values are not supported")
     if array.dtype.kind == "u" and int(array.max()) > LARGEST_INTEGER:
         raise DataError(path, "an integer beyond 2^63 - 1; send it as a real number")
-    return array.astype(DTYPES[kind])
+    # The compiler takes a copy of its own.
+    return array.astype(DTYPES[kind], copy=False)

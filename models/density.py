@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from models.cut.surface import Surface
 from models.native.handle import DensityHandle
 from models.precision import LowName
 
@@ -139,6 +140,14 @@ class AbstractLogDensity(ABC):
         """Where native code finds the log density of the posterior, on the compiled tier."""
         return None
 
+    def surface(self, target: Target) -> Surface | None:
+        """Return the log density through its cut, whose Hessian is cheap; None where it has none.
+
+        Values and gradients of other targets than the posterior go through it as well: climbs have
+        few points, and are over before a graph of many is recorded.
+        """
+        return None
+
     @abstractmethod
     def hessian(self, z: Tensor, target: Target = Target.POSTERIOR) -> Tensor:
         """Return the Hessian with respect to `z`, `C x D x D` in `dtype`."""
@@ -176,6 +185,10 @@ class AbstractLogDensity(ABC):
     @abstractmethod
     def constrain(self, z: Tensor) -> dict[str, Tensor]:
         """Return parameters and deterministics by name, each `C x shape`."""
+
+    def constrain_one(self, z: Tensor) -> dict[str, Tensor]:
+        """Return parameters and deterministics by name at one point, `z`: `D`, each `shape`."""
+        return {name: value[0] for name, value in self.constrain(z[None]).items()}
 
     @abstractmethod
     def unconstrain(self, values: Mapping[str, Tensor]) -> Tensor:

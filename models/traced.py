@@ -10,7 +10,6 @@ import math
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -28,6 +27,9 @@ from models.compiled import (
 )
 from models.concavity import concave
 from models.context import Context
+from models.cut.anatomy import anatomy
+from models.cut.surface import Surface
+from models.cut.tape import Tape, tape
 from models.density import AbstractLogDensity, Note, Target, Terms
 from models.derivatives.jacobian import jacobian
 from models.dimensions import Dims, Generic, dimensions
@@ -109,6 +111,9 @@ class TracedDensity(AbstractLogDensity):
         self._arguments = tuple(inputs.values())
         self._graphs, self._identity = graphs, identity
         self._recorded: dict[tuple[str, int], BatchFunction] = {}
+        self._surfaces: dict[Target, Surface | None] = {}
+        #: The way to what is reported: not looked for yet, or one tape, or one None.
+        self._way: tuple[Tape | None] | None = None
 
     @property
     def data(self) -> tuple[dict[str, int], dict[str, Tensor]]:
@@ -184,6 +189,9 @@ class TracedDensity(AbstractLogDensity):
 
     def value(self, z: Tensor, target: Target = Target.POSTERIOR) -> Tensor:
         """Return the log density, `C` in float64."""
+        surface = self._climbed(target)
+        if surface is not None:
+            return surface.value(z)
         (value,) = self._replay(f"value {target}", self._point_value(target), z)
         return value
 
@@ -191,11 +199,31 @@ class TracedDensity(AbstractLogDensity):
         """Return the log density, `C` in float64, and its gradient, `C x D` in `dtype`."""
         if self._native is not None and target is self._native_target:
             return self._native.value_and_grad(z)
+        surface = self._climbed(target)
+        if surface is not None:
+            return surface.value_and_grad(z)
         value, gradient = self._replay(f"gradient {target}", self._point_gradient(target), z)
         return value, gradient
 
+    def surface(self, target: Target) -> Surface | None:
+        """Return the log density through its cut; None where it has none."""
+        if target not in self._surfaces:
+            origin = torch.zeros(self.dim, dtype=self.dtype, device=self.device)
+            value = self._point_value(target)
+            with fenced():
+                taken = tape(lambda row: value(row, *self._arguments)[0], origin)
+            cut = None if taken is None else anatomy(taken)
+            self._surfaces[target] = None if cut is None else Surface(cut, origin)
+        return self._surfaces[target]
+
+    def _climbed(self, target: Target) -> Surface | None:
+        return None if target is Target.POSTERIOR else self.surface(target)
+
     def hessian(self, z: Tensor, target: Target = Target.POSTERIOR) -> Tensor:
         """Return the Hessian with respect to `z`, `C x D x D` in `dtype`."""
+        surface = self.surface(target)
+        if surface is not None:
+            return torch.stack([surface.hessian(row) for row in z])
         gradient = torch.func.grad(lambda row: self._point_value(target)(row, *self._arguments)[0])
         with fenced():
             rows = [torch.func.jacrev(gradient)(row) for row in z]
@@ -228,6 +256,7 @@ class TracedDensity(AbstractLogDensity):
             twin._identity, twin._recorded = (self._identity, "exact"), {}
             twin._native, twin._native_target = None, None
             twin._build, twin._rough = None, None
+            twin._surfaces, twin._way = {}, None
             twin.tier = "interpreted"
             self._exact = twin
         if self._build is not None and self._exact.tier != "compiled":
@@ -362,13 +391,28 @@ class TracedDensity(AbstractLogDensity):
         rows = [Given({name: value[c] for name, value in cast.items()}) for c in range(count)]
         return torch.stack([self._vector(self._read(supply, self._arguments)) for supply in rows])
 
+    def constrain_one(self, z: Tensor) -> dict[str, Tensor]:
+        """Return parameters and deterministics by name at `z`: `D`; nothing is recorded."""
+        with fenced():
+            flat = self._reported(z).detach()
+        return {name: value[0] for name, value in self._cut(flat[None]).items()}
+
     def jacobian(self, z: Tensor) -> dict[str, Tensor]:
         """Return d constrain(z) / dz by name, each `C x shape x D`."""
-        point: Callable[[Tensor], Any] = lambda row: self._point_values(row, *self._arguments)  # noqa: E731
         with fenced():
-            rows = [torch.func.jacrev(point)(row) for row in z]
-        columns = zip(self._value_names(), zip(*rows, strict=True), strict=True)
-        return {name: torch.stack(parts).detach() for name, parts in columns}
+            rows = torch.stack([torch.func.jacrev(self._reported)(row) for row in z]).detach()
+        parts = zip(rows.split(self._widths(), dim=1), self._shapes(), strict=True)
+        shaped = [part.reshape(len(z), *shape, self.dim) for part, shape in parts]
+        return dict(zip(self._value_names(), shaped, strict=True))
+
+    def _reported(self, z: Tensor) -> Tensor:
+        """Return what is reported at one point, `M` numbers, by the steps that lead there alone."""
+        if self._way is None:
+            self._way = (tape(lambda row: self._point_flat(row, *self._arguments)[0], z.detach()),)
+        (way,) = self._way
+        if way is None:
+            return self._point_flat(z, *self._arguments)[0]
+        return way.at(z)
 
     def pointwise(self, values: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Return the log likelihood of every observation, `C x ...` in float64 by observed site.

@@ -11,7 +11,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from workers.engines.kernels.newton import NewtonState, start_newton, step_newton
+from workers.engines.kernels.newton import NewtonState, step_newton
 from workers.engines.kernels.objective import Objective
 from workers.engines.kernels.optimizer import Climbers
 from workers.engines.kernels.optimizers import OPTIMIZERS, OptimizerName
@@ -22,6 +22,8 @@ from workers.results import Outcome
 HESSIAN_LIMIT = 1000
 #: Where Newton's method follows, the climb need not gain less than this, in nats.
 HANDOVER = 1e-6
+#: Where a Hessian is cheap it follows earlier, if there is one start and no rank among several.
+EARLY_HANDOVER = 1e-2
 #: A row has arrived after so many iterations in a row that gained nearly nothing.
 QUIET = 3
 
@@ -75,6 +77,14 @@ def start_ascent(
     return AscentState(rows, optimizer, none, none, None, 0, None)
 
 
+def top_at_best(objective: Objective, state: AscentState) -> AscentState:
+    """Return the climb with Newton's method begun at the highest row."""
+    best, rows = state.best, state.rows
+    z = rows.z[best]
+    top = NewtonState(z, rows.value[best], rows.gradient[best], objective.hessian(z))
+    return replace(state, top=top)
+
+
 def step_ascent(objective: Objective, state: AscentState, options: Patience) -> AscentState:
     """Advance by one iteration: every row by its optimiser, or the highest by Newton's."""
     advance = _climb if state.top is None else _polish
@@ -86,8 +96,11 @@ def step_ascent(objective: Objective, state: AscentState, options: Patience) -> 
 
 def _climb(objective: Objective, state: AscentState, options: Patience) -> AscentState:
     exact = objective.density.dim <= HESSIAN_LIMIT
-    still = max(options.tolerance, HANDOVER) if exact else options.tolerance
-    active = (state.quiet < QUIET) & ~state.rows.stuck
+    early = exact and len(state.rows.z) == 1 and objective.curves_cheaply
+    handover = EARLY_HANDOVER if early else HANDOVER
+    still = max(options.tolerance, handover) if exact else options.tolerance
+    patience = 1 if early else QUIET
+    active = (state.quiet < patience) & ~state.rows.stuck
     rows = OPTIMIZERS[state.optimizer].step(objective, state.rows, active)
     small = rows.gain <= still + objective.noise(rows.value) * 1e-2
     quiet = torch.where(active, torch.where(small, state.quiet + 1, 0 * state.quiet), state.quiet)
@@ -96,10 +109,10 @@ def _climb(objective: Objective, state: AscentState, options: Patience) -> Ascen
     away = ran_away(objective.density, rows, edge)
     if away is not None:
         return replace(state, verdict=away)
-    if bool(((quiet < QUIET) & ~rows.stuck).any()):
+    if bool(((quiet < patience) & ~rows.stuck).any()):
         return state
     if exact:
-        return replace(state, top=start_newton(objective, rows.z[state.best]))
+        return top_at_best(objective, state)
     return replace(state, verdict=judge_without_hessian(objective, rows, state.best))
 
 

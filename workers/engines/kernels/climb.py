@@ -16,12 +16,8 @@ from models.minibatch import MinibatchModel
 from models.rows import Rows, find_rows
 from models.traced import TracedDensity
 from workers.engines.engine import Info
-from workers.engines.kernels.ascent import (
-    HESSIAN_LIMIT,
-    AscentState,
-    start_ascent,
-    step_ascent,
-)
+from workers.engines.kernels.approach import begin_ascent
+from workers.engines.kernels.ascent import HESSIAN_LIMIT, AscentState, step_ascent
 from workers.engines.kernels.ascent_options import AbstractAscentOptions
 from workers.engines.kernels.initial import find_initial
 from workers.engines.kernels.newton import start_newton
@@ -86,7 +82,7 @@ def start_climb(
     if options.minibatch is None:
         point = find_initial(density, generator, options.restarts, target=target)
         objective = Objective(density, target, options.restarts)
-        return ClimbState(None, start_ascent(objective, point.z, options.optimizer))
+        return ClimbState(None, begin_ascent(objective, point.z, options.optimizer))
     if not isinstance(density, TracedDensity):
         raise DefinitionError("engine.minibatch", "the model is no program; leave it out")
     rows = find_rows(density)

@@ -63,8 +63,8 @@ def _quantile(level: float) -> float:
 
 
 def _constrain(density: AbstractLogDensity, z: Tensor) -> dict[str, Tensor]:
-    values = density.constrain(z.to(density.dtype))
-    return {name: value.to(torch.float64) for name, value in values.items()}
+    rows = [density.constrain_one(row) for row in z.to(density.dtype)]
+    return {name: torch.stack([row[name] for row in rows]).to(torch.float64) for name in rows[0]}
 
 
 def _standard_errors(

@@ -57,9 +57,17 @@ class Objective:
         outside = ~usable & (objective > -torch.inf)
         return objective.masked_fill(outside, torch.inf), (-gradient).nan_to_num(0.0, 0.0, 0.0)
 
+    @property
+    def curves_cheaply(self) -> bool:
+        """Whether a Hessian takes little longer than a gradient: the density could be cut."""
+        return self.density.surface(self.target) is not None
+
     def value(self, z: Tensor) -> Tensor:
         """Return the objective alone, `C`, also where it has no finite gradient."""
-        value, _ = log_density(self.density, z, self.target, self.rows)
+        if _through_cut(self.density, self.target):
+            value = self.density.value(z.to(self.density.dtype), self.target)
+        else:
+            value, _ = log_density(self.density, z, self.target, self.rows)
         return (-value).masked_fill(value.isnan(), torch.inf)
 
     def hessian(self, z: Tensor) -> Tensor:
@@ -108,15 +116,20 @@ def log_density(
 ) -> tuple[Tensor, Tensor]:
     """Return log density, `C`, and gradient, `C x D`, in float64, evaluated `rows` at a time."""
     z = z.to(density.dtype)
-    # Native code records nothing: it takes any number of rows.
+    # What records nothing takes any number of rows.
     native = target is Target.POSTERIOR and density.handle is not None
-    if rows is None or len(z) == rows or native:
+    if rows is None or len(z) == rows or native or _through_cut(density, target):
         value, gradient = density.value_and_grad(z, target)
         return value, gradient.to(torch.float64)
     size = LARGE if len(z) > MANY * rows else rows
     parts = [density.value_and_grad(_filled(part, size), target) for part in z.split(size)]
     value, gradient = (torch.cat(columns)[: len(z)] for columns in zip(*parts, strict=True))
     return value, gradient.to(torch.float64)
+
+
+def _through_cut(density: AbstractLogDensity, target: Target) -> bool:
+    """Whether values and gradients come through the cut."""
+    return target is not Target.POSTERIOR and density.surface(target) is not None
 
 
 def _filled(z: Tensor, rows: int) -> Tensor:

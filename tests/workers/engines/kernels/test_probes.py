@@ -1,15 +1,25 @@
 """Ridges and endless slopes, told from maxima."""
 
+import numpy as np
 import pytest
+import statsmodels.api as sm
 import torch
+from scipy.special import expit
 from torch import Tensor
 
+from models.compile import compile_model
+from models.definition import parse_definition
 from models.density import Target
 from tests.workers.densities import FunctionDensity
+from workers.draws import MemorySink
 from workers.engines.kernels.newton import NewtonState, start_newton, step_newton
 from workers.engines.kernels.objective import Objective
-from workers.engines.kernels.probes import endless_direction, flat_directions
+from workers.engines.kernels.probes import endless_direction, flat_directions, is_steady
 from workers.engines.kernels.spectrum import spectrum
+from workers.engines.mle import Mle, MleOptions
+from workers.results import Outcome
+from workers.runner import run
+from workers.unattended import Unattended
 
 TWO = {"x": ((2,), "real")}
 
@@ -49,3 +59,38 @@ def test_a_slope_towards_an_asymptote_is_endless() -> None:
     endless = endless_direction(objective, at, spectrum(at.hessian, at.z))
     assert endless is not None
     assert float(endless[0]) > 10 * abs(float(endless[1]))
+
+
+SEPARATED = """def model(x, y):
+    beta = pyro.sample("beta", dist.Normal(0.0, 1.0).expand([x.shape[1]]).to_event(1))
+    with pyro.plate("row", len(y)):
+        pyro.sample("y", dist.Bernoulli(logits=x @ beta), obs=y)
+"""
+
+
+@pytest.mark.parametrize("column", ["rare", "everywhere", "none"])
+def test_many_rows_that_a_line_separates_in_part(column: str) -> None:
+    """One column tells the classes apart, in four rows or in all; of none the curvature stays."""
+    rng = np.random.default_rng(3)
+    x = rng.normal(size=(600, 4))
+    y = (rng.random(600) < expit(x[:, 0] - x[:, 1])).astype(float)
+    if column == "rare":
+        x[:, 3], y[:4] = np.arange(600) < 4, 1.0
+    elif column == "everywhere":
+        x[:, 3] = np.abs(x[:, 3]) * (2.0 * y - 1.0)
+    definition = parse_definition({"language": "pyro", "source": SEPARATED})
+    density = compile_model(definition, {"x": x, "y": y})
+    objective = Objective(density, Target.LIKELIHOOD)
+    assert objective.curves_cheaply
+    found, _ = run(
+        Mle(MleOptions(restarts=1)), density, seed=1, sink=MemorySink(), control=Unattended()
+    )
+    assert found.outcome == (Outcome.CONVERGED if column == "none" else Outcome.UNBOUNDED)
+    if column == "none":
+        exact = sm.Logit(y, x).fit(disp=0)
+        assert found.mle is not None
+        told = found.mle.estimate["beta"]
+        assert told.value == pytest.approx(list(exact.params), abs=1e-6)
+        assert told.standard_error == pytest.approx(list(exact.bse), rel=1e-4)
+        at = at_rest(objective, told.value)
+        assert is_steady(objective, at, spectrum(at.hessian, at.z))
