@@ -67,10 +67,13 @@ def serve_gateway(settings: GatewaySettings, where: Settings) -> None:
         where: home, database and artifacts, shared with the dispatcher.
 
     Raises:
-        UnsafeBindError: the address to bind is not loopback's, and `insecure` is false.
+        UnsafeBindError: the address to bind is not loopback's, nobody has a key, and the settings
+            do not say that this is to be so.
     """
-    check_bind(settings.host, settings.insecure)
     with open_parts(settings, where) as deps:
+        check_bind(
+            settings.host, settings.insecure or settings.require_keys, deps.store.accounts.has_keys
+        )
         uvicorn.run(
             create_app(deps),
             host=settings.host,
