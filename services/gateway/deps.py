@@ -33,11 +33,7 @@ class Deps:
     validator: Validator
     ingestor: Ingestor
     metrics: Metrics
-    gate: Gate = field(init=False)
-
-    def __post_init__(self) -> None:
-        """Open the gate as wide as the settings say."""
-        object.__setattr__(self, "gate", Gate(self.settings.max_streams))
+    gate: Gate = field(default_factory=Gate)
 
 
 def get_deps(request: Request) -> Deps:

@@ -10,7 +10,7 @@ from services.errors import BusyError
 class Gate:
     """Counts streams of events and of draws."""
 
-    def __init__(self, most: int) -> None:
+    def __init__(self, most: int = 1000) -> None:
         """Let so many through at a time."""
         self._most = most
         self._lock = threading.Lock()

@@ -8,6 +8,7 @@ import uvicorn
 from services.gateway.app import create_app
 from services.gateway.auth import check_bind
 from services.gateway.deps import Deps
+from services.gateway.gate import Gate
 from services.gateway.ingest.caps import Caps
 from services.gateway.ingest.ingestor import Ingestor
 from services.gateway.metrics import Metrics
@@ -50,6 +51,7 @@ def open_parts(settings: GatewaySettings, where: Settings) -> Iterator[Deps]:
                 caps, settings.dataset_readers, settings.dataset_seconds, settings.dataset_memory
             ),
             metrics=Metrics(),
+            gate=Gate(settings.max_streams),
         )
     finally:
         validator.close()

@@ -73,7 +73,7 @@ class Accounts:
         with transaction(self._reader) as connection:
             return keys.find(connection, key_id)
 
-    def keys(self) -> list[StoredKey]:
+    def every_key(self) -> list[StoredKey]:
         """Return all keys, the oldest first."""
         with transaction(self._reader) as connection:
             return keys.every(connection)
