@@ -52,6 +52,7 @@ class Authority:
         """
         self._accounts, self._clock, self._compare = accounts, clock, compare
         self._limiter = CapacityLimiter(_AT_A_TIME)
+        self._checking = 0
         #: By SHA-256 of the key, the least recently used first.
         self._verified: OrderedDict[bytes, _Verified] = OrderedDict()
 
@@ -90,9 +91,14 @@ class Authority:
         return row if row is not None and row.revoked_at is None else None
 
     async def _check(self, row: StoredKey, key: str) -> None:
-        if self._limiter.statistics().tasks_waiting >= _WAITING:
+        if self._checking >= _AT_A_TIME + _WAITING:
             raise BusyError("Too many keys are being checked; try again in a few seconds.")
-        if not await to_thread.run_sync(self._compare, row.digest, key, limiter=self._limiter):
+        self._checking += 1
+        try:
+            fit = await to_thread.run_sync(self._compare, row.digest, key, limiter=self._limiter)
+        finally:
+            self._checking -= 1
+        if not fit:
             raise UnauthorizedError(given=True)
 
     def _remember(self, mark: bytes, verified: _Verified) -> None:
