@@ -95,7 +95,8 @@ def test_a_second_caller_meets_nothing_of_the_firsts(
     twin = caller(ann.app, "ann")
     for method, path in sorted(met, key=lambda pair: pair[0] == "delete"):
         answer = ask(twin, method, path, things)
-        assert answer.status_code in (200, 204, 409) or path.endswith("/extend"), (path, answer)
+        # Some refuse this job, such as the evidence of a model with ten unknowns: but it is there.
+        assert answer.status_code in (200, 204, 409, 422), (path, answer)
 
 
 @pytest.mark.parametrize("path", LISTINGS)
