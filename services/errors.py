@@ -16,8 +16,11 @@ from workers.store.errors import (
     IdempotencyConflictError,
     JobActiveError,
     JobNotFoundError,
+    KeyNotFoundError,
     ModelNotFoundError,
     PageError,
+    QueueFullError,
+    QuotaExceededError,
     StoreError,
 )
 
@@ -89,6 +92,44 @@ class ForbiddenError(ServiceError):
     """This request does not come from where this service may be spoken to."""
 
 
+class UnauthorizedError(ServiceError):
+    """Send a key: Authorization: Bearer KEY.
+
+    Attributes:
+        given: whether there was one that does not count.
+    """
+
+    def __init__(self, *, given: bool = False) -> None:
+        super().__init__("This key is not known, or it has been revoked." if given else None)
+        self.given = given
+
+
+class MissingScopeError(ServiceError):
+    """The key lacks a scope.
+
+    Attributes:
+        scope: what it lacks.
+    """
+
+    kind = "missing-scope"
+
+    def __init__(self, scope: str = "submit") -> None:
+        super().__init__(f"This takes a key with the scope {scope!r}, which yours lacks.")
+        self.scope = scope
+
+
+class RateLimitedError(ServiceError):
+    """Too many requests with this key.
+
+    Attributes:
+        retry_after: seconds after which one more is answered.
+    """
+
+    def __init__(self, retry_after: float = 1.0) -> None:
+        super().__init__("Too many requests with this key; send fewer a second.")
+        self.retry_after = retry_after
+
+
 class NotFoundError(ServiceError):
     """There is nothing here."""
 
@@ -124,6 +165,9 @@ _TABLE: dict[type[BaseException], tuple[int, str, str]] = {
     BodyTooLargeError: (413, "body-too-large", "The body is too large"),
     MediaTypeError: (415, "unsupported-media-type", "The body has the wrong media type"),
     ForbiddenError: (403, "forbidden", "Not allowed from here"),
+    UnauthorizedError: (401, "unauthorized", "A key is needed"),
+    MissingScopeError: (403, "missing-scope", "The key may not do this"),
+    RateLimitedError: (429, "rate-limited", "Too many requests"),
     NotFoundError: (404, "not-found", "Not found"),
     ConflictError: (409, "conflict", "Not in a state for this"),
     BusyError: (503, "busy", "Busy"),
@@ -134,6 +178,9 @@ _TABLE: dict[type[BaseException], tuple[int, str, str]] = {
     JobNotFoundError: (404, "job-not-found", "Not found"),
     ModelNotFoundError: (404, "model-not-found", "Not found"),
     DatasetNotFoundError: (404, "dataset-not-found", "Not found"),
+    KeyNotFoundError: (404, "key-not-found", "Not found"),
+    QuotaExceededError: (429, "quota-exceeded", "A quota is used up"),
+    QueueFullError: (503, "queue-full", "The queue is full"),
     DatasetInUseError: (409, "dataset-in-use", "Not in a state for this"),
     JobActiveError: (409, "job-active", "Not in a state for this"),
     IdempotencyConflictError: (422, "idempotency-conflict", "The key was used before"),
@@ -164,6 +211,7 @@ def problem(error: BaseException, instance: str | None = None) -> Problem:
                 detail=getattr(error, "detail", None) or str(error),
                 instance=instance,
                 errors=_complaints(error),
+                **_figures(error),
             )
     return Problem(
         type=PROBLEM + "internal",
@@ -187,6 +235,13 @@ def _job_failed(error: JobFailedError, instance: str | None) -> Problem:
     given = {"type": PROBLEM + "job-failed", "title": "The job failed", "detail": error.detail}
     given |= {name: value for name, value in error.error.items() if value is not None}
     return Problem.model_validate({**given, "status": 409, "instance": instance})
+
+
+def _figures(error: BaseException) -> dict[str, Any]:
+    """What a program may want to know beside the sentence."""
+    if isinstance(error, QuotaExceededError):
+        return {"quota": error.quota, "limit": error.limit, "used": error.used}
+    return {}
 
 
 def _complaints(error: BaseException) -> list[Complaint] | None:

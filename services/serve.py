@@ -105,6 +105,7 @@ class Supervisor:
         settings: Settings,
         *,
         insecure: bool,
+        require_keys: bool = False,
         announce: Callable[[str], None] = say_ready,
     ) -> None:
         """Prepare; nothing is started yet.
@@ -113,10 +114,11 @@ class Supervisor:
             address: where to listen, a real port.
             settings: home, database, artifacts and cluster.
             insecure: listen beyond loopback without keys.
+            require_keys: ask for keys wherever it listens.
             announce: takes the address once the service answers there.
         """
         self._address, self._settings = address, settings
-        self._insecure = insecure
+        self._insecure, self._require_keys = insecure, require_keys
         self._announce = announce
         self._children: list[Child] = []
         self._signals = 0
@@ -160,10 +162,10 @@ class Supervisor:
         python = [sys.executable, "-P", "-m"]
         shared = ["--home", str(home)]
         host, port = self._address.host, str(self._address.port)
-        insecure = ["--insecure"] if self._insecure else []
+        how = ["--insecure"] * self._insecure + ["--require-keys"] * self._require_keys
         commands = {
             "dispatcher": ["workers", *shared, "--cluster", self._settings.cluster],
-            "gateway": ["services.gateway", *shared, "--host", host, "--port", port, *insecure],
+            "gateway": ["services.gateway", *shared, "--host", host, "--port", port, *how],
         }
         for name, command in commands.items():
             self._children.append(Child(name, [*python, *command], home, environment))
@@ -213,6 +215,7 @@ def serve(
     settings: Settings,
     *,
     insecure: bool = False,
+    require_keys: bool = False,
     announce: Callable[[str], None] = say_ready,
 ) -> None:
     """Run the service until it is asked to end.
@@ -222,13 +225,16 @@ def serve(
         port: 0 for any free one.
         settings: home, database, artifacts and cluster.
         insecure: listen beyond loopback without keys.
+        require_keys: ask for keys wherever it listens.
         announce: takes the address once the service answers there.
 
     Raises:
         ServeError: it cannot start, or a part of it dies again and again.
     """
     address = Address(host, free_port(host, port))
-    Supervisor(address, settings, insecure=insecure, announce=announce).run()
+    Supervisor(
+        address, settings, insecure=insecure, require_keys=require_keys, announce=announce
+    ).run()
 
 
 def free_port(host: str, port: int) -> int:

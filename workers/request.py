@@ -141,6 +141,12 @@ class JobRequest(Posted):
     resources: Resources = Resources()
     limits: Limits = Limits()
     labels: dict[LabelKey, LabelValue] = Field(default={}, max_length=64)
+    priority: int = Field(
+        default=0,
+        ge=-100,
+        le=100,
+        description="Of your queued jobs the one with the highest starts first.",
+    )
 
     def stored(self) -> dict[str, Any]:
         """Return what the job's row keeps: all but the data, with every default and a seed."""

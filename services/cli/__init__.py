@@ -1,4 +1,4 @@
-"""The command line: `credence serve | fit | jobs | result | draws | cancel | datasets | demo`."""
+"""The command line: `credence serve`, `fit`, `jobs`, `keys` and what `app` lists besides."""
 
 import sys
 

@@ -6,6 +6,7 @@ from typing import cast
 
 import typer
 
+from services.cli.audit import audit
 from services.cli.datasets import datasets
 from services.cli.demo import demo
 from services.cli.documents import emit
@@ -13,6 +14,7 @@ from services.cli.exits import REFUSED, usage_problem
 from services.cli.fit import fit
 from services.cli.gradcheck import gradcheck
 from services.cli.jobs import cancel, draws, jobs, result
+from services.cli.keys import keys
 from services.cli.pictures import plot
 from services.cli.serve import serve
 
@@ -26,9 +28,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for command in (serve, fit, jobs, result, draws, plot, cancel, gradcheck, demo):
+for command in (serve, fit, jobs, result, draws, plot, cancel, gradcheck, audit, demo):
     app.command()(command)
 app.add_typer(datasets)
+app.add_typer(keys)
 
 
 def run(arguments: Sequence[str]) -> None:

@@ -21,7 +21,7 @@ from services.client.errors import (
     UnreachableError,
 )
 from services.serve import ServeError
-from workers.errors import PROBLEM
+from workers.errors import PROBLEM, WorkerError
 
 #: The work could not be done.
 FAILED = 1
@@ -57,7 +57,7 @@ def explained(as_json: bool = False) -> Iterator[None]:
         yield
     except (ProblemError, InputError) as error:
         _end(error, REFUSED, as_json)
-    except (ClientError, ServeError) as error:
+    except (ClientError, ServeError, WorkerError) as error:
         _end(error, FAILED, as_json)
 
 

@@ -37,6 +37,10 @@ def serve(
     insecure: Annotated[
         bool, typer.Option("--insecure", help="Listen beyond loopback, for anybody.")
     ] = False,
+    require_keys: Annotated[
+        bool,
+        typer.Option("--require-keys", help="Ask for keys on loopback too, even before any is."),
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Run the service: gateway, dispatcher and workers, until Ctrl-C."""
@@ -47,15 +51,15 @@ def serve(
         "cluster": cluster,
     }
     with explained(as_json):
-        _check_bind(host, insecure)
         settings = Settings(**{k: v for k, v in given.items() if v is not None})
+        _check_bind(host, insecure or require_keys, settings)
         if not as_json:
-            run_service(host, port, settings, insecure=insecure)
+            run_service(host, port, settings, insecure=insecure, require_keys=require_keys)
         else:
-            _run_told(host, port, settings, insecure)
+            _run_told(host, port, settings, insecure, require_keys)
 
 
-def _run_told(host: str, port: int, settings: Settings, insecure: bool) -> None:
+def _run_told(host: str, port: int, settings: Settings, insecure: bool, require_keys: bool) -> None:
     """Run the service and say in a JSON document that it is ready."""
     told = False
 
@@ -65,7 +69,9 @@ def _run_told(host: str, port: int, settings: Settings, insecure: bool) -> None:
         emit({"ready": url})
 
     try:
-        run_service(host, port, settings, insecure=insecure, announce=tell)
+        run_service(
+            host, port, settings, insecure=insecure, require_keys=require_keys, announce=tell
+        )
     except ServeError as error:
         if not told:
             raise
@@ -74,14 +80,25 @@ def _run_told(host: str, port: int, settings: Settings, insecure: bool) -> None:
         raise typer.Exit(FAILED) from None
 
 
-def _check_bind(host: str, insecure: bool) -> None:
+def _check_bind(host: str, meant: bool, settings: Settings) -> None:
     # Only now: FastAPI takes a while to import, and no other command needs it.
     from services.gateway.auth import UnsafeBindError, check_bind
 
     try:
-        check_bind(host, insecure)
+        check_bind(host, meant, lambda: _has_keys(settings))
     except UnsafeBindError as error:
         raise ServeError(str(error)) from None
+
+
+def _has_keys(settings: Settings) -> bool:
+    from workers.store.store import create_store
+
+    settings.make_home()
+    store = create_store(settings.database_url)
+    try:
+        return store.accounts.has_keys()
+    finally:
+        store.close()
 
 
 def absolute_database(url: str) -> str:

@@ -168,6 +168,30 @@ def datasets_table(datasets: Sequence[Mapping[str, Any]]) -> Table:
     return table
 
 
+def keys_table(keys: Sequence[Mapping[str, Any]]) -> Table:
+    """Return API keys, one row each."""
+    table = Table(box=HORIZONTALS, collapse_padding=True, pad_edge=False)
+    for name in ("id", "owner", "scopes", "quotas", "note", "created", "revoked"):
+        table.add_column(name, overflow="fold", no_wrap=name == "id")
+    for key in keys:
+        quotas = (f"{n}={'none' if v is None else v}" for n, v in key["quotas"].items())
+        shown = (key["id"], key["owner"], " ".join(key["scopes"]), " ".join(quotas), key["note"])
+        dates = (key["created_at"][:19], (key["revoked_at"] or "")[:19])
+        table.add_row(*map(Text, (*shown, *dates)))
+    return table
+
+
+def audit_table(entries: Sequence[Mapping[str, Any]]) -> Table:
+    """Return entries of the audit log, one row each."""
+    table = Table(box=HORIZONTALS, collapse_padding=True, pad_edge=False)
+    names = ("at", "owner", "key_id", "action", "object", "outcome")
+    for name in names:
+        table.add_column(name.removesuffix("_id"), overflow="fold")
+    for entry in entries:
+        table.add_row(*(Text(str(entry[name] or "")) for name in names))
+    return table
+
+
 def columns_table(dataset: Mapping[str, Any]) -> Table:
     """Return a data set's columns, one row each."""
     table = Table(box=HORIZONTALS, collapse_padding=True, pad_edge=False)

@@ -1,5 +1,6 @@
 """The service's address, and what every connection to it has in common."""
 
+import os
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,6 +9,8 @@ import httpx
 from services.client.errors import InputError
 from services.client.steps import Request
 
+#: Where the key is looked for unless it is given; not an argument of commands, which others see.
+KEY_VARIABLE = "CREDENCE_KEY"
 _LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 
 
@@ -19,7 +22,7 @@ class Address:
     base_url: str
     #: Seconds to wait for each answer.
     timeout: float
-    #: Sent as `Authorization: Bearer KEY`.
+    #: Sent as `Authorization: Bearer KEY`; None for that of the environment, if any.
     key: str | None = None
 
     def settings(self) -> dict[str, Any]:
@@ -33,9 +36,10 @@ class Address:
         except httpx.InvalidURL as error:
             where = f"the address {self.base_url}"
             raise InputError(where, f"write http://HOST:PORT ({error})") from None
+        key = self.key or os.environ.get(KEY_VARIABLE)
         return {
             "base_url": self.base_url.rstrip("/"),
-            "headers": {"Authorization": f"Bearer {self.key}"} if self.key else {},
+            "headers": {"Authorization": f"Bearer {key}"} if key else {},
             "timeout": self.timeout,
             # A proxy named in the environment cannot reach a service on this machine's loopback.
             "trust_env": host not in _LOOPBACK,

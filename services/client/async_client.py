@@ -42,7 +42,7 @@ class AsyncClient:
 
         Args:
             base_url: its address.
-            key: the caller's key, where the service asks for one.
+            key: the caller's key, where the service asks for one; `CREDENCE_KEY` if absent.
             timeout: seconds to wait for each answer (not for a job: see `wait`).
             retries: how often a request that meets an absent or busy service is repeated; 0 for
                 never. Event streams are opened again three times as often.

@@ -35,7 +35,13 @@ def main(arguments: list[str] | None = None) -> None:
         "--insecure",
         action="store_true",
         default=None,
-        help="bind other addresses than loopback, without keys",
+        help="bind other addresses than loopback, and ask for no keys",
+    )
+    parser.add_argument(
+        "--require-keys",
+        action="store_true",
+        default=None,
+        help="ask for keys on loopback too, and start though there are none yet",
     )
     given = {k: v for k, v in vars(parser.parse_args(arguments)).items() if v is not None}
     try:

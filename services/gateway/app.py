@@ -6,10 +6,14 @@ from fastapi import FastAPI
 
 from services.gateway import problems
 from services.gateway.auth import OriginGuard, names_of
+from services.gateway.authority import Authority
 from services.gateway.deps import Deps
+from services.gateway.key_guard import KeyGuard
 from services.gateway.metrics import RequestMeter
 from services.gateway.openapi import describe
+from services.gateway.rates import Rates
 from services.gateway.routes import (
+    audit,
     catalog,
     datasets,
     draws,
@@ -32,6 +36,7 @@ _ROUTERS = (
     draws.router,
     expectations.router,
     plots.router,
+    audit.router,
     health.router,
     pages.router,
     unavailable.router,
@@ -57,7 +62,14 @@ def create_app(deps: Deps) -> FastAPI:
         app.include_router(router)
     # Handlers go in before the first request: the middleware stack is built once.
     problems.install(app)
-    names = names_of(deps.settings.host, deps.settings.allowed_hosts)
+    settings = deps.settings
+    app.add_middleware(
+        KeyGuard,
+        required=settings.asks_for_keys,
+        authority=Authority(deps.store.accounts),
+        rates=Rates(settings.rate_per_second, settings.rate_burst),
+    )
+    names = names_of(settings.host, settings.allowed_hosts)
     app.add_middleware(OriginGuard, names=names)
     app.add_middleware(RequestMeter, metrics=deps.metrics)
     app.openapi = lambda: describe(app)  # type: ignore[method-assign]

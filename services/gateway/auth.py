@@ -1,47 +1,47 @@
-"""Who may speak to the gateway. There are no keys yet, so it keeps to this machine.
+"""From where the gateway may be spoken to, and where it may listen.
 
 A web page in a browser on this machine can reach loopback too: by its own origin, or by a name
 that resolves to 127.0.0.1 (DNS rebinding). The `Host` and `Origin` headers tell such requests.
 """
 
-import ipaddress
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from services.errors import ForbiddenError, problem
-from services.gateway.problems import problem_response
+from services.errors import ForbiddenError
+from services.gateway.caller import LOCAL
+from services.gateway.loopback import is_loopback
+from services.gateway.problems import refusal
 
-#: Everything belongs to one owner until there are keys.
-OWNER = ""
+__all__ = ["OWNER", "OriginGuard", "UnsafeBindError", "check_bind", "is_loopback", "names_of"]
+
+#: Whose everything is where no key is asked for.
+OWNER = LOCAL.owner
 
 
 class UnsafeBindError(Exception):
-    """Without keys the service binds to loopback only; give --insecure to bind elsewhere."""
+    """Without keys the service binds to loopback only: make one with `credence keys create`, ask
+    for keys that are made later with --require-keys, or for none with --insecure."""
 
     def __init__(self, host: str) -> None:
-        super().__init__(f"refusing to bind {host!r}: {(type(self).__doc__ or '').strip()}")
+        sentence = " ".join((type(self).__doc__ or "").split())
+        super().__init__(f"refusing to bind {host!r}: {sentence}")
 
 
-def is_loopback(host: str) -> bool:
-    """Return whether a host name or address is this machine's loopback."""
-    if host.lower().rstrip(".") == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return False
-
-
-def check_bind(host: str, insecure: bool) -> None:
+def check_bind(host: str, insecure: bool, has_keys: Callable[[], bool] = lambda: False) -> None:
     """Refuse to listen where others could reach a service without keys.
 
+    Args:
+        host: what to bind to.
+        insecure: whether that is to be so, or keys are asked for though there are none yet.
+        has_keys: whether somebody has a key; asked only when it matters.
+
     Raises:
-        UnsafeBindError: `host` is not loopback and `insecure` is false.
+        UnsafeBindError: `host` is not loopback, `insecure` is false, and nobody has a key.
     """
-    if not insecure and not is_loopback(host):
+    if not insecure and not is_loopback(host) and not has_keys():
         raise UnsafeBindError(host)
 
 
@@ -77,8 +77,7 @@ class OriginGuard:
             try:
                 self._check(Headers(scope=scope))
             except ForbiddenError as error:
-                answer = problem_response(problem(error, scope["path"]))
-                await answer(scope, receive, send)
+                await refusal(error, scope["path"])(scope, receive, send)
                 return
         await self._app(scope, receive, send)
 

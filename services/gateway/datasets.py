@@ -10,7 +10,9 @@ from typing import Any
 
 from models.binding import did_you_mean
 from models.errors import DataError
+from services.gateway.caller import Caller
 from services.gateway.deps import Deps
+from services.gateway.room import check_room
 from workers.inputs import located
 from workers.request import DatasetReference
 from workers.store.datasets import StoredDataset
@@ -25,7 +27,7 @@ class Upload:
     form: str
 
 
-def store(deps: Deps, owner: str, upload: Upload) -> tuple[StoredDataset, bool]:
+def store(deps: Deps, caller: Caller, upload: Upload) -> tuple[StoredDataset, bool]:
     """Read a posted data set and store it.
 
     Returns:
@@ -34,7 +36,9 @@ def store(deps: Deps, owner: str, upload: Upload) -> tuple[StoredDataset, bool]:
     Raises:
         MalformedJsonError, InvalidInputError, TooLargeError: it cannot be used.
         BusyError: too many others are being read.
+        QuotaExceededError: the caller has no room for it.
     """
+    owner, quotas = caller.owner, caller.terms(deps.settings).quotas
     with tempfile.TemporaryDirectory(prefix="credence-") as folder:
         source, target = Path(folder) / "posted", Path(folder) / "columns"
         source.write_bytes(upload.body)
@@ -42,10 +46,23 @@ def store(deps: Deps, owner: str, upload: Upload) -> tuple[StoredDataset, bool]:
         identity = _identity(owner, found["digest"])
         # Its own key each time: who deletes the data set that was there deletes another file.
         key = f"datasets/{identity}/{secrets.token_hex(8)}.arrow"
+        if not _is_known(deps, owner, identity):
+            check_room(deps, caller, found["bytes"])
         deps.artifacts.put_file(key, target)
-    stored, created = deps.store.put_dataset(owner, identity, key, found["columns"], found["bytes"])
-    if not created:
-        deps.artifacts.delete(key)
+    created = False
+    try:
+        stored, created = deps.store.put_dataset(
+            owner,
+            identity,
+            key,
+            found["columns"],
+            found["bytes"],
+            quotas=quotas,
+            by=caller.key,
+        )
+    finally:
+        if not created:
+            deps.artifacts.delete(key)
     return stored, created
 
 
@@ -94,6 +111,14 @@ def bound(
 ) -> Mapping[str, Any]:
     """Return data as a checker takes them; as `bind`, for requests that leave nothing behind."""
     return located(bind(deps, owner, definition, data)[0], deps.artifacts)
+
+
+def _is_known(deps: Deps, owner: str, identity: str) -> bool:
+    try:
+        deps.store.get_dataset(owner, identity)
+    except DatasetNotFoundError:
+        return False
+    return True
 
 
 def _namesake(name: str, known: list[str]) -> str:

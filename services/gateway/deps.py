@@ -1,12 +1,14 @@
 """What routes work with, as dependencies."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Annotated, Any
 
 from fastapi import Depends, Request
 from fastapi.concurrency import run_in_threadpool
 
-from services.gateway.auth import OWNER
+from services.gateway.audited import audited
+from services.gateway.caller import Caller
+from services.gateway.gate import Gate
 from services.gateway.ingest.ingestor import Ingestor
 from services.gateway.json import load
 from services.gateway.limits import read_body
@@ -31,6 +33,7 @@ class Deps:
     validator: Validator
     ingestor: Ingestor
     metrics: Metrics
+    gate: Gate = field(default_factory=Gate)
 
 
 def get_deps(request: Request) -> Deps:
@@ -39,13 +42,54 @@ def get_deps(request: Request) -> Deps:
     return deps
 
 
-def get_owner() -> str:
-    """Return whose jobs and models the caller sees."""
-    return OWNER
-
-
 Parts = Annotated[Deps, Depends(get_deps)]
-Owner = Annotated[str, Depends(get_owner)]
+
+
+def get_caller(request: Request) -> Caller:
+    """Return who asks, as the guard of the keys has found."""
+    caller: Caller = request.state.caller
+    return caller
+
+
+Asking = Annotated[Caller, Depends(get_caller)]
+
+
+def get_owner(caller: Asking) -> str:
+    """Return whose jobs and models the caller sees."""
+    return caller.owner
+
+
+Whose = Annotated[str, Depends(get_owner)]
+
+
+def get_reader(caller: Asking, owner: Whose) -> str:
+    """Return whose jobs and models a caller who may read sees."""
+    caller.check("read")
+    return owner
+
+
+def get_author(request: Request, deps: Parts, caller: Asking, owner: Whose) -> Caller:
+    """Return a caller who may change what it sees."""
+    _check(request, deps, caller, "submit")
+    return replace(caller, owner=owner)
+
+
+def get_administrator(request: Request, deps: Parts, caller: Asking) -> Caller:
+    """Return a caller who may see what all did."""
+    _check(request, deps, caller, "admin")
+    return caller
+
+
+def _check(request: Request, deps: Deps, caller: Caller, scope: str) -> None:
+    if scope not in caller.scopes:
+        what = f"{request.method} {request.url.path}"
+        with audited(deps.store, caller, f"use_{scope}", what):
+            caller.check(scope)
+
+
+Owner = Annotated[str, Depends(get_reader)]
+Author = Annotated[Caller, Depends(get_author)]
+Administrator = Annotated[Caller, Depends(get_administrator)]
 
 
 async def json_body(request: Request, deps: Parts) -> Any:

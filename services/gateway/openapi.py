@@ -20,16 +20,21 @@ _REFERENCES = "#/components/schemas/{model}"
 
 _PROBLEMS = {
     400: "The body is not JSON that we accept.",
+    401: "A key is needed, or this one does not count.",
+    403: "The key lacks a scope, or the request comes from elsewhere.",
     404: "There is no such thing.",
     409: "The job, or a job that needs the data set, is not in a state for this.",
     413: "The body is too large.",
     415: "The body is not of a media type that is taken here.",
     422: "Something in the request cannot be used; `errors` has the paths.",
-    503: "All checkers are busy.",
+    429: "Too many requests with this key, or a quota is used up; `Retry-After` says until when.",
+    503: "All checkers are busy, the queue is full, or the store does not answer.",
 }
 
 #: Statuses of routes that take a body, and of routes that name a job or a model.
 BODY = (400, 413, 415, 422)
+#: Statuses of every route of the contract.
+_KEYED = (401, 403, 429, 503)
 NAMED = (404, 422)
 
 
@@ -107,8 +112,21 @@ def describe(app: FastAPI) -> dict[str, Any]:
         )
         schemas = document.setdefault("components", {}).setdefault("schemas", {})
         schemas.update(_schemas())
+        _describe_keys(document)
         app.openapi_schema = document
     return app.openapi_schema
+
+
+def _describe_keys(document: dict[str, Any]) -> None:
+    """Say what every address of the contract may answer to a key, or to none."""
+    scheme = {"type": "http", "scheme": "bearer", "description": "Where the service asks for keys."}
+    document["components"]["securitySchemes"] = {"key": scheme}
+    for path, operations in document["paths"].items():
+        if path.startswith("/v1/"):
+            for operation in operations.values():
+                operation["security"] = [{"key": []}, {}]
+                answers = {str(s): described for s, described in problems(*_KEYED).items()}
+                operation["responses"] = {**answers, **operation["responses"]}
 
 
 def _schemas() -> dict[str, Any]:

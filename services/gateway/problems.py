@@ -1,5 +1,6 @@
 """How errors leave the gateway: handlers for every class, registered in the factory."""
 
+import math
 from collections.abc import Mapping
 
 import structlog
@@ -12,8 +13,10 @@ from models.errors import ModelError
 from services.errors import (
     Complaint,
     InvalidInputError,
+    MissingScopeError,
     Problem,
     ServiceError,
+    UnauthorizedError,
     problem,
     status_problem,
 )
@@ -34,6 +37,11 @@ def problem_response(found: Problem, headers: Mapping[str, str] | None = None) -
     return JSONResponse(found.content(), found.status, extra, media_type=MEDIA_TYPE)
 
 
+def refusal(error: Exception, path: str) -> Response:
+    """Return the HTTP answer for an error of ours, with the headers that belong to it."""
+    return problem_response(problem(error, path), _headers(error))
+
+
 def install(app: FastAPI) -> None:
     """Register the handlers; one for a base class serves its subclasses."""
     for cls in (ServiceError, ModelError, WorkerError):
@@ -44,7 +52,7 @@ def install(app: FastAPI) -> None:
 
 
 async def _known(request: Request, error: Exception) -> Response:
-    return problem_response(problem(error, request.url.path))
+    return refusal(error, request.url.path)
 
 
 async def _parameters(request: Request, error: Exception) -> Response:
@@ -70,6 +78,17 @@ async def _framework(request: Request, error: Exception) -> Response:
 async def _unknown(request: Request, error: Exception) -> Response:
     log.error("request failed", action="fail_request", path=request.url.path, exc_info=error)
     return problem_response(problem(error, request.url.path))
+
+
+def _headers(error: Exception) -> dict[str, str]:
+    """When to come back, and which key to send (RFC 6750, section 3)."""
+    if isinstance(error, UnauthorizedError):
+        return {"WWW-Authenticate": "Bearer" + ' error="invalid_token"' * error.given}
+    if isinstance(error, MissingScopeError):
+        lack = f'error="insufficient_scope", scope="{error.scope}"'
+        return {"WWW-Authenticate": f"Bearer {lack}"}
+    seconds = getattr(error, "retry_after", None)
+    return {} if seconds is None else {"Retry-After": str(max(1, math.ceil(seconds)))}
 
 
 def _parameter_path(location: tuple[int | str, ...]) -> str:

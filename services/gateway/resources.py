@@ -5,6 +5,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from workers.jobs import Job, JobState, Progress
+from workers.store.audit import Entry
 from workers.store.datasets import StoredDataset
 
 
@@ -135,6 +136,35 @@ class DatasetPage(Resource):
 
     datasets: list[DatasetResource]
     next_page_token: str | None
+
+
+class AuditEntry(Resource):
+    """Something that somebody did, or was refused."""
+
+    number: int
+    at: str
+    #: Null where no key was asked for.
+    key_id: str | None
+    owner: str
+    action: str
+    #: The id of what it was done to.
+    object: str | None
+    #: `done`, `known` (it had been before), or the kind of the problem it was refused with.
+    outcome: str
+
+
+class AuditPage(Resource):
+    """One page of the audit log, newest first."""
+
+    entries: list[AuditEntry]
+    next_page_token: str | None
+
+
+def audit_entry(entry: Entry) -> AuditEntry:
+    """Return the resource of an entry of the audit log."""
+    return AuditEntry.model_validate(
+        {**vars(entry), "at": entry.at.isoformat().replace("+00:00", "Z")}
+    )
 
 
 def dataset_resource(dataset: StoredDataset) -> DatasetResource:

@@ -8,6 +8,7 @@ import uvicorn
 from services.gateway.app import create_app
 from services.gateway.auth import check_bind
 from services.gateway.deps import Deps
+from services.gateway.gate import Gate
 from services.gateway.ingest.caps import Caps
 from services.gateway.ingest.ingestor import Ingestor
 from services.gateway.metrics import Metrics
@@ -50,6 +51,7 @@ def open_parts(settings: GatewaySettings, where: Settings) -> Iterator[Deps]:
                 caps, settings.dataset_readers, settings.dataset_seconds, settings.dataset_memory
             ),
             metrics=Metrics(),
+            gate=Gate(settings.max_streams),
         )
     finally:
         validator.close()
@@ -67,10 +69,13 @@ def serve_gateway(settings: GatewaySettings, where: Settings) -> None:
         where: home, database and artifacts, shared with the dispatcher.
 
     Raises:
-        UnsafeBindError: the address to bind is not loopback's, and `insecure` is false.
+        UnsafeBindError: the address to bind is not loopback's, nobody has a key, and the settings
+            do not say that this is to be so.
     """
-    check_bind(settings.host, settings.insecure)
     with open_parts(settings, where) as deps:
+        check_bind(
+            settings.host, settings.insecure or settings.require_keys, deps.store.accounts.has_keys
+        )
         uvicorn.run(
             create_app(deps),
             host=settings.host,

@@ -5,6 +5,8 @@ from typing import Annotated
 from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from services.gateway.loopback import is_loopback
+
 
 class GatewaySettings(BaseSettings):
     """How one gateway process runs.
@@ -20,8 +22,10 @@ class GatewaySettings(BaseSettings):
     host: str = "127.0.0.1"
     #: 0 takes a free port.
     port: int = Field(default=8000, ge=0, le=65535)
-    #: Listen where others can reach us, though there are no keys.
+    #: Listen where others can reach us, and ask for no keys.
     insecure: bool = False
+    #: Ask for keys on loopback too, or though `insecure` is set, and start before there are any.
+    require_keys: bool = False
     #: Names by which a request may call us, besides loopback's; in a variable separated by commas.
     #: None: any name, unless we listen on loopback.
     allowed_hosts: Annotated[tuple[str, ...] | None, NoDecode] = None
@@ -49,6 +53,23 @@ class GatewaySettings(BaseSettings):
     ping_seconds: float = 15.0
     #: Seconds after which a stream looks for events though no bell rang.
     poll_seconds: float = 1.0
+    #: Streams of events and of draws that may be open at the same time.
+    max_streams: int = Field(default=1000, ge=1)
+    #: Jobs of all owners that may wait.
+    max_queue: int = Field(default=20_000, ge=1)
+    #: Requests a second of one key, in the long run and at once; 0 for no limit.
+    rate_per_second: float = Field(default=50.0, ge=0)
+    rate_burst: int = Field(default=200, ge=1)
+    #: What a key may have that says nothing else; see `workers.store.quotas.Quotas`.
+    quota_running_jobs: int | None = Field(default=None, ge=1)
+    quota_queued_jobs: int | None = Field(default=1000, ge=0)
+    quota_cpu_seconds: float | None = Field(default=None, ge=0)
+    quota_stored_bytes: int | None = Field(default=100 * 2**30, ge=0)
+
+    @property
+    def asks_for_keys(self) -> bool:
+        """Whether a request needs a key."""
+        return self.require_keys or not (self.insecure or is_loopback(self.host))
 
     @field_validator("allowed_hosts", mode="before")
     @classmethod

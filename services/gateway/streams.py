@@ -78,6 +78,7 @@ async def stream(
     switchboard: Switchboard,
     job_id: str,
     *,
+    owner: str | None = None,
     after: int,
     ping_seconds: float,
     poll_seconds: float,
@@ -88,6 +89,7 @@ async def stream(
         store: where they are.
         switchboard: says when to look.
         job_id: whose events.
+        owner: whose job it must be; None for anybody's.
         after: the id of the last event that the reader has; 0 for none.
         ping_seconds: an idle stream sends a comment so often.
         poll_seconds: after so much silence it looks anyway.
@@ -96,7 +98,7 @@ async def stream(
     with switchboard.listen(job_topic(job_id)) as rung:
         while True:
             rung.clear()
-            batch = await run_in_threadpool(store.events, job_id, after, BATCH)
+            batch = await run_in_threadpool(store.events, job_id, after, BATCH, owner=owner)
             for event in batch:
                 yield encode(event)
                 after = event.id

@@ -8,10 +8,12 @@ from typing import Any
 from models.density import Parameter
 from models.errors import DataError, TooLargeError, UnavailableError
 from services.gateway.bodies import JOB
+from services.gateway.caller import Caller
 from services.gateway.complaints import parse
 from services.gateway.datasets import bind
 from services.gateway.deps import Deps
 from services.gateway.json import canonical
+from services.gateway.room import check_room
 from workers.inputs import located
 from workers.jobs import Job
 from workers.request import JobRequest, ModelReference
@@ -22,12 +24,12 @@ from workers.store.errors import DatasetNotFoundError
 KEY_LENGTH = 256
 
 
-def submit(deps: Deps, owner: str, posted: Any, key: str | None) -> tuple[Job, bool]:
+def submit(deps: Deps, caller: Caller, posted: Any, key: str | None) -> tuple[Job, bool]:
     """Check a posted job, store it and wake a dispatcher.
 
     Args:
         deps: the gateway's parts.
-        owner: who asks.
+        caller: who asks.
         posted: the decoded body.
         key: the Idempotency-Key.
 
@@ -38,7 +40,10 @@ def submit(deps: Deps, owner: str, posted: Any, key: str | None) -> tuple[Job, b
         InvalidInputError, ModelError: something in it cannot be used; has the path.
         ModelNotFoundError: it names a model that is not there.
         IdempotencyConflictError: the key was used with another body.
+        QueueFullError, QuotaExceededError: it is one too many.
     """
+    owner, terms = caller.owner, caller.terms(deps.settings)
+    new = deps.store.accounts.check_job(owner, terms, key)
     body = parse(JOB, posted)
     _refuse_unavailable(body)
     definition = _definition(deps, owner, body)
@@ -50,11 +55,24 @@ def submit(deps: Deps, owner: str, posted: Any, key: str | None) -> tuple[Job, b
     _check_draws(body, description, deps.settings.max_draws_bytes)
     sent = canonical(posted.get("data", {}))
     digest = hashlib.sha256(canonical({**posted, "data": None}) + sent).hexdigest()
-    input_key = deps.artifacts.put_input(canonical(data))
+    stored_data = canonical(data)
+    size = len(stored_data) + draws_bytes(body.engine, description)
+    if new:
+        check_room(deps, caller, size)
+    input_key = deps.artifacts.put_input(stored_data)
     stored = {**body.stored(), "model": posted["model"]}
     try:
         job, created = deps.store.submit(
-            owner, stored, definition, input_key, key, digest, dataset_key
+            owner,
+            stored,
+            definition,
+            input_key,
+            key,
+            digest,
+            dataset_key,
+            size=size,
+            terms=terms,
+            by=caller.key,
         )
     except DatasetNotFoundError as error:
         raise DataError("data.dataset", error.detail) from None

@@ -77,4 +77,4 @@ def test_the_frameworks_own_statuses_are_problems() -> None:
 
 def test_the_table_has_no_class_twice_and_only_known_statuses() -> None:
     statuses = {status for status, _, _ in errors._TABLE.values()}
-    assert statuses <= {400, 403, 404, 409, 413, 415, 422, 503}
+    assert statuses <= {400, 401, 403, 404, 409, 413, 415, 422, 429, 503}

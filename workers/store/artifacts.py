@@ -146,6 +146,11 @@ class Artifacts:
         found = (str(name)[len(self._root) + 1 :] for name in self._files.find(path))
         return sorted(key for key in found if KEY.match(key))
 
+    def size(self, prefix: str) -> int:
+        """Return the bytes under a key, or under all keys of a prefix; 0 if there are none."""
+        found = self._files.find(self._path(prefix), detail=True)
+        return sum(int(entry["size"] or 0) for entry in found.values())
+
     def delete(self, prefix: str) -> None:
         """Delete a key, or all keys under a prefix; it is no error if there are none."""
         path = self._path(prefix)

@@ -3,14 +3,17 @@
 import json
 import math
 import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy.exc import ArgumentError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.schema import Table
 
-from workers.store.errors import StoreError
+from workers.store.errors import StoreError, StoreUnavailableError
 
 #: How long a SQLite writer waits for another, in milliseconds.
 BUSY_MILLISECONDS = 30_000
@@ -61,6 +64,20 @@ def writer(engine: Engine, *, durable: bool = True) -> Engine:
             killed. PostgreSQL, whose clients survive it, always waits for its disk.
     """
     return engine.execution_options(writes=True, durable=durable)
+
+
+@contextmanager
+def transaction(engine: Engine) -> Iterator[Connection]:
+    """Run a block in one transaction, which is over when the block is.
+
+    Raises:
+        StoreUnavailableError: the database does not answer.
+    """
+    try:
+        with engine.begin() as connection:
+            yield connection
+    except (OperationalError, InterfaceError, PoolTimeoutError) as error:
+        raise StoreUnavailableError from error
 
 
 def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:

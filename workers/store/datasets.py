@@ -17,6 +17,7 @@ from workers.jobs import JobState
 from workers.store.connection import insert
 from workers.store.errors import DatasetInUseError, DatasetNotFoundError
 from workers.store.pages import Page, read_page
+from workers.store.quotas import UNLIMITED, Quotas, check_bytes
 from workers.store.schema import dataset_uses, datasets, jobs
 
 _UNFINISHED = tuple(state for state in JobState if not state.terminal)
@@ -38,8 +39,14 @@ class StoredDataset:
     created_at: datetime
 
 
-def put(connection: Connection, dataset: StoredDataset) -> tuple[StoredDataset, bool]:
-    """Store a row unless it is there; return what is there and whether it is new."""
+def put(
+    connection: Connection, dataset: StoredDataset, quotas: Quotas = UNLIMITED
+) -> tuple[StoredDataset, bool]:
+    """Store a row unless it is there; return what is there and whether it is new.
+
+    Raises:
+        QuotaExceededError: the owner has no room for it.
+    """
     statement = insert(connection, datasets).values(
         owner=dataset.owner,
         id=dataset.id,
@@ -50,6 +57,8 @@ def put(connection: Connection, dataset: StoredDataset) -> tuple[StoredDataset, 
     )
     statement = statement.on_conflict_do_nothing(index_elements=["owner", "id"])
     new = connection.execute(statement.returning(datasets.c.number)).first() is not None
+    if new:
+        check_bytes(connection, dataset.owner, quotas, dataset.bytes, stored=True)
     return get(connection, dataset.owner, dataset.id), new
 
 

@@ -1,6 +1,7 @@
 """What the store refuses."""
 
 from collections.abc import Sequence
+from typing import ClassVar
 
 from workers.errors import WorkerError
 
@@ -65,6 +66,53 @@ class IdempotencyConflictError(StoreError):
     """The Idempotency-Key was used before with another body; send a new key."""
 
     kind = "idempotency-conflict"
+
+
+class KeyNotFoundError(StoreError):
+    """There is no such key."""
+
+    kind = "key-not-found"
+
+
+class QueueFullError(StoreError):
+    """The queue is full; try again when some jobs have been done.
+
+    Attributes:
+        retry_after: seconds after which it may not be.
+    """
+
+    kind = "queue-full"
+    retry_after = 10.0
+
+
+class QuotaExceededError(StoreError):
+    """A quota is used up.
+
+    Attributes:
+        quota: its name.
+        limit: how much there may be.
+        used: how much there is.
+        retry_after: seconds after which there may be less.
+    """
+
+    kind = "quota-exceeded"
+
+    #: Name -> what to do.
+    _REMEDIES: ClassVar[dict[str, str]] = {
+        "queued_jobs": "wait for some of your jobs to start, or cancel some",
+        "cpu_seconds": "it begins anew at midnight UTC",
+        "stored_bytes": "delete jobs or data sets",
+    }
+
+    def __init__(
+        self, quota: str, limit: float, used: float, retry_after: float, asked: float | None = None
+    ) -> None:
+        self.quota, self.limit, self.used, self.retry_after = quota, limit, used, retry_after
+        more = "" if asked is None else f", and this asks for {asked:g} more"
+        super().__init__(
+            f"The quota {quota} is used up: {used:.12g} of {limit:.12g}{more}; "
+            f"{self._REMEDIES[quota]}."
+        )
 
 
 class PageError(StoreError):

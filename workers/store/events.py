@@ -73,14 +73,14 @@ def write(
         connection.execute(insert(events), rows)
 
 
-def read(connection: Connection, job_id: str, after: int, limit: int) -> list[Event]:
-    """Return the job's events with ids above `after`, oldest first."""
-    query = (
-        select(events)
-        .where(events.c.job_id == job_id, events.c.id > after)
-        .order_by(events.c.id)
-        .limit(limit)
-    )
+def read(
+    connection: Connection, owner: str | None, job_id: str, after: int, limit: int
+) -> list[Event]:
+    """Return the job's events with ids above `after`, oldest first; `owner` None sees all."""
+    query = select(events).where(events.c.job_id == job_id, events.c.id > after)
+    if owner is not None:
+        query = query.join(jobs, jobs.c.id == events.c.job_id).where(jobs.c.owner == owner)
+    query = query.order_by(events.c.id).limit(limit)
     return [
         Event(
             id=row["id"],

@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, Select, delete, select, update
-from sqlalchemy import insert as plain_insert
+from sqlalchemy import Connection, RowMapping, Select, delete, insert, select, update
 
 from workers.jobs import Job, JobState
-from workers.store import datasets, events
-from workers.store.connection import insert
+from workers.store import datasets, events, idempotency, owners
+from workers.store.connection import dump_json
 from workers.store.errors import IdempotencyConflictError, JobActiveError, JobNotFoundError
 from workers.store.pages import Page, read_page
+from workers.store.quotas import FREE, Terms, check_job, limits
 from workers.store.schema import jobs, labels
 
 
@@ -31,6 +31,10 @@ class Submission:
     body_digest: str | None = None
     #: The artifact key of the data set that the input refers to.
     dataset_key: str | None = None
+    #: The bytes of its data, and of its draws at the most.
+    size: int = 0
+    #: What it is measured against.
+    terms: Terms = FREE
 
 
 def submit(connection: Connection, submission: Submission, now: datetime) -> tuple[Job, bool]:
@@ -39,14 +43,20 @@ def submit(connection: Connection, submission: Submission, now: datetime) -> tup
     Raises:
         IdempotencyConflictError: the key came before with another body.
         DatasetNotFoundError: the data set has been deleted.
+        QueueFullError, QuotaExceededError: it is one too many.
     """
-    row = connection.execute(_insertion(connection, submission, now)).mappings().first()
-    if row is None:
-        return _first(connection, submission), False
+    job_id, owner, key = uuid.uuid4().hex, submission.owner, submission.idempotency_key
+    first = None if key is None else idempotency.take(connection, owner, key, job_id, now)
+    if first is not None:
+        return _first(connection, submission, first), False
+    size = submission.size + len(dump_json(submission.definition))
+    _admit(connection, submission, size, now)
+    statement = insert(jobs).values(_values(submission, job_id, size, now)).returning(jobs)
+    row = connection.execute(statement).mappings().one()
     marks = submission.request.get("labels", {})
     if marks:
         connection.execute(
-            plain_insert(labels),
+            insert(labels),
             [{"job_number": row["number"], "key": k, "value": v} for k, v in marks.items()],
         )
     if submission.dataset_key is not None:
@@ -55,32 +65,36 @@ def submit(connection: Connection, submission: Submission, now: datetime) -> tup
     return job_of(row), True
 
 
-def _insertion(connection: Connection, submission: Submission, now: datetime) -> Any:
-    statement = insert(connection, jobs).values(
-        id=uuid.uuid4().hex,
-        owner=submission.owner,
-        state=JobState.QUEUED,
-        request=dict(submission.request),
-        definition=dict(submission.definition),
-        input_key=submission.input_key,
-        seed=submission.request["seed"],
-        idempotency_key=submission.idempotency_key,
-        body_digest=submission.body_digest,
-        created_at=now,
-        event_count=1,
-    )
-    # Two requests with one key may meet here: the second waits for the first, then inserts
-    # nothing. Keys that are NULL never conflict.
-    return statement.on_conflict_do_nothing(index_elements=["owner", "idempotency_key"]).returning(
-        jobs
-    )
+def _admit(connection: Connection, submission: Submission, size: int, now: datetime) -> None:
+    owner, terms = submission.owner, submission.terms
+    owners.enrol(connection, owner, terms.quotas.running_jobs)
+    if limits(terms.quotas):
+        owners.lock(connection, owner)
+    check_job(connection, owner, terms, size, now)
 
 
-def _first(connection: Connection, submission: Submission) -> Job:
-    query = select(jobs).where(
-        jobs.c.owner == submission.owner,
-        jobs.c.idempotency_key == submission.idempotency_key,
-    )
+def _values(submission: Submission, job_id: str, size: int, now: datetime) -> dict[str, Any]:
+    request = dict(submission.request)
+    return {
+        "id": job_id,
+        "owner": submission.owner,
+        "state": JobState.QUEUED,
+        "request": request,
+        "definition": dict(submission.definition),
+        "input_key": submission.input_key,
+        "seed": request["seed"],
+        "body_digest": submission.body_digest,
+        "created_at": now,
+        "event_count": 1,
+        "rank": -request.get("priority", 0),
+        "cpus": request.get("resources", {}).get("cpus", 1),
+        "bytes": size,
+    }
+
+
+def _first(connection: Connection, submission: Submission, job_id: str) -> Job:
+    """Return the job that was sent with the same key, if its body was the same."""
+    query = select(jobs).where(jobs.c.owner == submission.owner, jobs.c.id == job_id)
     row = connection.execute(query).mappings().one()
     if row["body_digest"] != submission.body_digest:
         raise IdempotencyConflictError
@@ -162,6 +176,22 @@ def remove(connection: Connection, owner: str | None, job_id: str) -> Job:
         raise JobActiveError
     connection.execute(delete(jobs).where(jobs.c.id == job_id))
     return job
+
+
+def unweighed(connection: Connection, owner: str, most: int) -> list[str]:
+    """Return ended jobs of the owner whose artifacts nobody has weighed yet, the oldest first."""
+    ended = tuple(state for state in JobState if state.terminal)
+    query = select(jobs.c.id).where(
+        jobs.c.owner == owner, jobs.c.state.in_(ended), jobs.c.weighed.is_(False)
+    )
+    return list(connection.execute(query.order_by(jobs.c.number).limit(most)).scalars())
+
+
+def weigh(connection: Connection, owner: str, sizes: Mapping[str, int]) -> None:
+    """Note what ended jobs take, in place of what they might have taken."""
+    for job_id, size in sizes.items():
+        statement = update(jobs).where(jobs.c.id == job_id, jobs.c.owner == owner)
+        connection.execute(statement.values(bytes=size, weighed=True))
 
 
 def state_event(state: JobState, **more: Any) -> events.NewEvent:

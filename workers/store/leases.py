@@ -13,8 +13,9 @@ from sqlalchemy import Connection, Update, func, select, update
 
 from workers.errors import PROBLEM
 from workers.jobs import Job, JobState
-from workers.store import events
+from workers.store import events, owners
 from workers.store.jobs import job_of, state_event
+from workers.store.queue import next_job
 from workers.store.schema import jobs
 
 #: A job whose workers were lost this often is failed, not queued again.
@@ -47,27 +48,20 @@ class Beat:
 
 
 def claim(connection: Connection, worker: str, lease: timedelta, now: datetime) -> Claim | None:
-    """Take the oldest queued job, or None where there is none."""
-    # PostgreSQL: rows that another claim has locked are passed over. SQLite: writers are alone.
-    oldest = (
-        select(jobs.c.number)
-        .where(jobs.c.state == JobState.QUEUED)
-        .order_by(jobs.c.number)
-        .limit(1)
-        .with_for_update(skip_locked=True)
-    )
-    number = connection.execute(oldest).scalar()
+    """Take the queued job whose turn it is, or None where none may start."""
+    number = next_job(connection)
     if number is None:
         return None
     statement = (
         update(jobs)
-        .where(jobs.c.number == number)
+        .where(jobs.c.number == number, jobs.c.state == JobState.QUEUED)
         .values(
             state=JobState.RUNNING,
             token=jobs.c.token + 1,
             attempts=jobs.c.attempts + 1,
             worker=worker,
             lease_expires_at=now + lease,
+            claimed_at=now,
             started_at=func.coalesce(jobs.c.started_at, now),
             event_count=jobs.c.event_count + 1,
         )
@@ -131,7 +125,8 @@ def requeue_expired(connection: Connection, now: datetime) -> list[str]:
     lost = (
         select(jobs.c.id, jobs.c.token, jobs.c.attempts, jobs.c.cancel_requested)
         .where(jobs.c.state == JobState.RUNNING, jobs.c.lease_expires_at < now)
-        .order_by(jobs.c.number)
+        # Owners, whose rows are charged, in one order for all who do this at the same time.
+        .order_by(jobs.c.owner, jobs.c.number)
         .with_for_update(skip_locked=True)
     )
     rows = connection.execute(lost).all()
@@ -160,10 +155,12 @@ def _requeueing() -> Update:
 
 
 def _settle(connection: Connection, statement: Update, state: JobState, now: datetime) -> bool:
-    """Run the update of one row together with its event; return whether it met the row."""
+    """End an attempt by the update of one row, with its event; return whether it met the row."""
     statement = statement.values(event_count=jobs.c.event_count + 1)
-    row = connection.execute(statement.returning(jobs.c.id, jobs.c.event_count)).first()
+    shown = (jobs.c.id, jobs.c.event_count, jobs.c.owner, jobs.c.cpus, jobs.c.claimed_at)
+    row = connection.execute(statement.returning(*shown)).first()
     if row is None:
         return False
+    owners.charge(connection, row.owner, row.cpus, row.claimed_at, now)
     events.write(connection, row.id, row.event_count, [state_event(state)], now)
     return True

@@ -8,9 +8,10 @@ from typing import Any
 from sqlalchemy import Connection, RowMapping, select
 
 from models.definition import model_id, parse_definition
-from workers.store.connection import insert
+from workers.store.connection import dump_json, insert
 from workers.store.errors import ModelNotFoundError
 from workers.store.pages import Page, read_page
+from workers.store.quotas import UNLIMITED, Quotas, check_bytes
 from workers.store.schema import models
 
 
@@ -26,19 +27,27 @@ class StoredModel:
 
 
 def put(
-    connection: Connection, owner: str, definition: Mapping[str, Any], now: datetime
+    connection: Connection,
+    owner: str,
+    definition: Mapping[str, Any],
+    now: datetime,
+    quotas: Quotas = UNLIMITED,
 ) -> tuple[str, bool]:
     """Store the definition unless it is there; return its id and whether it was new.
 
     Raises:
         DefinitionError: it is no definition.
+        QuotaExceededError: the owner has no room for it.
     """
     identity = model_id(parse_definition(definition), owner)
+    size = len(dump_json(definition))
     statement = insert(connection, models).values(
-        owner=owner, id=identity, definition=dict(definition), created_at=now
+        owner=owner, id=identity, definition=dict(definition), created_at=now, bytes=size
     )
     statement = statement.on_conflict_do_nothing(index_elements=["owner", "id"])
     new = connection.execute(statement.returning(models.c.number)).first() is not None
+    if new:
+        check_bytes(connection, owner, quotas, size, stored=True)
     return identity, new
 
 

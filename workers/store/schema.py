@@ -7,8 +7,10 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    Date,
     DateTime,
     Dialect,
+    Double,
     ForeignKey,
     Index,
     Integer,
@@ -62,6 +64,8 @@ models = Table(
     Column("id", String(128), nullable=False),
     Column("definition", JSON, nullable=False),
     Column("created_at", Instant, nullable=False),
+    #: Of the definition, counted against its owner's quota.
+    Column("bytes", BigInteger, nullable=False, server_default=text("0")),
     UniqueConstraint("owner", "id"),
     sqlite_autoincrement=True,
 )
@@ -77,6 +81,7 @@ jobs = Table(
     Column("definition", JSON, nullable=False),
     Column("input_key", Text, nullable=False),
     Column("seed", BigInteger, nullable=False),
+    #: Always NULL: `idempotency_keys` took its place, and SQLite cannot drop a unique column.
     Column("idempotency_key", String(256)),
     Column("body_digest", String(128)),
     Column("created_at", Instant, nullable=False),
@@ -95,9 +100,19 @@ jobs = Table(
     Column("plan", JSON(none_as_null=True)),
     #: The id of the job's latest event, moved in the transaction that writes the event.
     Column("event_count", BigInteger, nullable=False, server_default=text("0")),
+    #: The negative of the request's priority: an owner's lowest is claimed first.
+    Column("rank", Integer, nullable=False, server_default=text("0")),
+    Column("cpus", Integer, nullable=False, server_default=text("1")),
+    #: Of definition, data and draws: at first what the draws may take, once `weighed` what they do.
+    Column("bytes", BigInteger, nullable=False, server_default=text("0")),
+    Column("weighed", Boolean, nullable=False, server_default=false()),
+    #: When the present attempt began.
+    Column("claimed_at", Instant),
     UniqueConstraint("owner", "idempotency_key"),
     Index(None, "state", "number"),
     Index(None, "owner", "number"),
+    Index(None, "owner", "state", "rank", "number"),
+    Index(None, "owner", "bytes"),
     sqlite_autoincrement=True,
 )
 
@@ -158,4 +173,67 @@ dispatchers = Table(
     #: What keeps other workers away, as a sentence.
     Column("trouble", Text),
     Column("seen_at", Instant, nullable=False),
+)
+
+owners = Table(
+    "owners",
+    metadata,
+    Column("owner", String(128), primary_key=True),
+    #: Counts the claims of all owners up: who was served longest ago is next.
+    Column("served", BigInteger, nullable=False, server_default=text("0")),
+    #: Jobs that may run at the same time, as the latest submission said; NULL for any number.
+    Column("running_limit", Integer),
+    #: The UTC day that `cpu_seconds` counts, and what ended attempts used on it.
+    Column("cpu_day", Date),
+    Column("cpu_seconds", Double, nullable=False, server_default=text("0")),
+)
+
+keys = Table(
+    "keys",
+    metadata,
+    #: Public: the part of a key by which its row is found.
+    Column("id", String(32), primary_key=True),
+    Column("owner", String(128), nullable=False),
+    #: Argon2 of the whole key.
+    Column("digest", Text, nullable=False),
+    #: Separated by spaces.
+    Column("scopes", String(128), nullable=False),
+    Column("note", String(256), nullable=False),
+    #: What differs from the service's quotas, by name.
+    Column("quotas", JSON, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("revoked_at", Instant),
+)
+
+idempotency_keys = Table(
+    "idempotency_keys",
+    metadata,
+    Column("owner", String(128), primary_key=True),
+    Column("key", String(256), primary_key=True),
+    #: Checked at the commit: the key is taken before the job's row is there.
+    Column(
+        "job_id",
+        String(64),
+        ForeignKey(jobs.c.id, ondelete="CASCADE", deferrable=True, initially="DEFERRED"),
+        nullable=False,
+        index=True,
+    ),
+    Column("expires_at", Instant, nullable=False, index=True),
+)
+
+#: Append-only: triggers of the database refuse updates and deletions.
+audit = Table(
+    "audit",
+    metadata,
+    Column("number", Number, primary_key=True, autoincrement=True),
+    Column("at", Instant, nullable=False),
+    #: NULL where no key was asked for.
+    Column("key_id", String(32)),
+    Column("owner", String(128), nullable=False),
+    Column("action", String(32), nullable=False),
+    #: The id of what it was done to.
+    Column("object", String(256)),
+    Column("outcome", String(64), nullable=False),
+    Index(None, "owner", "number"),
+    sqlite_autoincrement=True,
 )

@@ -4,20 +4,22 @@ Methods are synchronous and may be called from any thread; processes share a sto
 What moves a job's state also appends its `state` event in the same transaction, so callers append
 only `progress`, `elbo`, `checkpoint` and `log`. Longer than other files, because it is the whole of
 what the floors above may ask of the database; the work is done in the files beside it.
+
+`owner` says whose things a method sees, `by` the id of the key that asks, for the audit log.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, Engine, func, select
-from sqlalchemy.exc import InterfaceError, OperationalError
-from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.exc import OperationalError
 
 from workers.jobs import Job, JobState
-from workers.store import datasets, events, jobs, leases, models, presence
-from workers.store.connection import connect, writer
+from workers.store import audit, datasets, events, jobs, leases, models, presence
+from workers.store.accounts import Accounts
+from workers.store.connection import connect, transaction, writer
 from workers.store.datasets import StoredDataset
 from workers.store.errors import StoreUnavailableError
 from workers.store.events import Event, NewEvent
@@ -26,6 +28,7 @@ from workers.store.migrate import migrate
 from workers.store.models import StoredModel
 from workers.store.pages import Page
 from workers.store.presence import Presence
+from workers.store.quotas import FREE, UNLIMITED, Quotas, Terms
 
 #: Tells the time in UTC.
 Clock = Callable[[], datetime]
@@ -39,6 +42,8 @@ class Store:
         self._writer = writer(engine)
         self._quick_writer = writer(engine, durable=False)
         self._clock = clock
+        #: Keys, the audit log, and who takes how much room.
+        self.accounts = Accounts(self._reader, self._writer, self._now)
 
     def close(self) -> None:
         """Close the connections."""
@@ -53,10 +58,24 @@ class Store:
         with self._read() as connection:
             connection.execute(select(1))
 
-    def put_model(self, owner: str, definition: Mapping[str, Any]) -> tuple[str, bool]:
-        """Store a definition under its digest; return its id and whether it was new."""
+    def put_model(
+        self,
+        owner: str,
+        definition: Mapping[str, Any],
+        *,
+        quotas: Quotas = UNLIMITED,
+        by: str | None = None,
+    ) -> tuple[str, bool]:
+        """Store a definition under its digest; return its id and whether it was new.
+
+        Raises:
+            QuotaExceededError: the owner has no room for it.
+        """
         with self._write() as connection:
-            return models.put(connection, owner, definition, self._now(connection))
+            now = self._now(connection)
+            identity, new = models.put(connection, owner, definition, now, quotas)
+            audit.write(connection, now, owner, by, "create_model", identity, _outcome(new))
+            return identity, new
 
     def get_model(self, owner: str, model_id: str) -> StoredModel:
         """Return a model.
@@ -85,6 +104,9 @@ class Store:
         key: str,
         columns: Sequence[dict[str, Any]],
         size: int,
+        *,
+        quotas: Quotas = UNLIMITED,
+        by: str | None = None,
     ) -> tuple[StoredDataset, bool]:
         """Store what is known of a data set; return what is stored and whether it is new.
 
@@ -94,17 +116,25 @@ class Store:
             key: of its file in the artifact store; the caller's to delete where it is not new.
             columns: `{name, dtype, shape, levels}` of each.
             size: bytes in memory.
+            quotas: the owner's.
+            by: the key that asks.
+
+        Raises:
+            QuotaExceededError: the owner has no room for it.
         """
         with self._write() as connection:
+            now = self._now(connection)
             found = StoredDataset(
                 id=dataset_id,
                 owner=owner,
                 key=key,
                 columns=columns,
                 bytes=size,
-                created_at=self._now(connection),
+                created_at=now,
             )
-            return datasets.put(connection, found)
+            stored, new = datasets.put(connection, found, quotas)
+            audit.write(connection, now, owner, by, "create_dataset", dataset_id, _outcome(new))
+            return stored, new
 
     def get_dataset(self, owner: str, dataset_id: str) -> StoredDataset:
         """Return a data set.
@@ -126,7 +156,7 @@ class Store:
         with self._read() as connection:
             return datasets.page(connection, owner, page_size, page_token)
 
-    def delete_dataset(self, owner: str, dataset_id: str) -> str:
+    def delete_dataset(self, owner: str, dataset_id: str, *, by: str | None = None) -> str:
         """Delete a data set; return the artifact key of its file, which is the caller's to delete.
 
         Raises:
@@ -134,7 +164,10 @@ class Store:
             DatasetInUseError: jobs that have not ended need it.
         """
         with self._write() as connection:
-            return datasets.remove(connection, owner, dataset_id)
+            key = datasets.remove(connection, owner, dataset_id)
+            now = self._now(connection)
+            audit.write(connection, now, owner, by, "delete_dataset", dataset_id)
+            return key
 
     def submit(
         self,
@@ -145,6 +178,10 @@ class Store:
         idempotency_key: str | None = None,
         body_digest: str | None = None,
         dataset_key: str | None = None,
+        *,
+        size: int = 0,
+        terms: Terms = FREE,
+        by: str | None = None,
     ) -> tuple[Job, bool]:
         """Queue a job; it is on disk when this returns.
 
@@ -153,10 +190,13 @@ class Store:
             request: `JobRequest.stored()`.
             definition: the model's definition, also where the request names it by id.
             input_key: the data's key in the artifact store.
-            idempotency_key: the same key and digest give the first job again.
+            idempotency_key: the same key and digest give the first job again, for a day.
             body_digest: the digest of the posted body.
             dataset_key: the artifact key of the data set that the input refers to, which is not
                 deleted while the job is unfinished.
+            size: the bytes of its data, and of its draws at the most.
+            terms: what it is measured against.
+            by: the key that asks.
 
         Returns:
             The job, and whether it is new.
@@ -164,6 +204,7 @@ class Store:
         Raises:
             IdempotencyConflictError: the owner used the key with another body.
             DatasetNotFoundError: the data set has been deleted.
+            QueueFullError, QuotaExceededError: it is one too many.
         """
         submission = jobs.Submission(
             owner=owner,
@@ -173,9 +214,14 @@ class Store:
             idempotency_key=idempotency_key,
             body_digest=body_digest,
             dataset_key=dataset_key,
+            size=size,
+            terms=terms,
         )
         with self._write() as connection:
-            return jobs.submit(connection, submission, self._now(connection))
+            now = self._now(connection)
+            job, new = jobs.submit(connection, submission, now)
+            audit.write(connection, now, owner, by, "submit_job", job.id, _outcome(new))
+            return job, new
 
     def get_job(self, owner: str | None, job_id: str) -> Job:
         """Return a job; `owner` None sees all.
@@ -210,16 +256,20 @@ class Store:
         with self._read() as connection:
             return jobs.page(connection, owner, state, label, page_size, page_token)
 
-    def request_cancel(self, owner: str | None, job_id: str) -> Job:
+    def request_cancel(self, owner: str | None, job_id: str, *, by: str | None = None) -> Job:
         """Cancel a queued job at once, ask a running one to stop, leave an ended one alone.
 
         Raises:
             JobNotFoundError: the owner has no such job.
         """
         with self._write() as connection:
-            return jobs.cancel(connection, owner, job_id, self._now(connection))
+            now = self._now(connection)
+            job = jobs.cancel(connection, owner, job_id, now)
+            outcome = _outcome(job.state is JobState.CANCELLED or job.cancel_requested)
+            audit.write(connection, now, job.owner, by, "cancel_job", job_id, outcome)
+            return job
 
-    def delete_job(self, owner: str | None, job_id: str) -> Job:
+    def delete_job(self, owner: str | None, job_id: str, *, by: str | None = None) -> Job:
         """Delete an ended job; its artifacts under `jobs/<id>` are the caller's to delete.
 
         Raises:
@@ -227,10 +277,12 @@ class Store:
             JobActiveError: it has not ended.
         """
         with self._write() as connection:
-            return jobs.remove(connection, owner, job_id)
+            job = jobs.remove(connection, owner, job_id)
+            audit.write(connection, self._now(connection), job.owner, by, "delete_job", job_id)
+            return job
 
     def claim(self, worker: str, lease_seconds: float) -> Claim | None:
-        """Take the oldest queued job for `worker`; None where the queue is empty."""
+        """Take the queued job whose turn it is for `worker`; None where none may start."""
         with self._write_quickly() as connection:
             lease = timedelta(seconds=lease_seconds)
             return leases.claim(connection, worker, lease, self._now(connection))
@@ -297,10 +349,15 @@ class Store:
         with self._write_quickly() as connection:
             return events.append(connection, job_id, token, batch, self._now(connection))
 
-    def events(self, job_id: str, after: int = 0, limit: int = 1000) -> list[Event]:
-        """Return a job's events with ids above `after`, oldest first, without gaps."""
+    def events(
+        self, job_id: str, after: int = 0, limit: int = 1000, *, owner: str | None = None
+    ) -> list[Event]:
+        """Return a job's events with ids above `after`, oldest first, without gaps.
+
+        `owner` None sees all; another than the job's sees none.
+        """
         with self._read() as connection:
-            return events.read(connection, job_id, after, limit)
+            return events.read(connection, owner, job_id, after, limit)
 
     def announce(self, dispatcher: str, warm: int, trouble: str | None = None) -> None:
         """Say that a dispatcher is at work with `warm` warm workers, and what keeps others away."""
@@ -320,11 +377,11 @@ class Store:
             return presence.present(connection, since)
 
     def _read(self) -> AbstractContextManager[Connection]:
-        return _transaction(self._reader)
+        return transaction(self._reader)
 
     def _write(self) -> AbstractContextManager[Connection]:
         """Write what a caller is told to rely on: it is on disk when the method returns."""
-        return _transaction(self._writer)
+        return transaction(self._writer)
 
     def _write_quickly(self) -> AbstractContextManager[Connection]:
         """Write what a worker tells of work under way.
@@ -332,7 +389,7 @@ class Store:
         If SQLite's machine loses power, the worker is gone with it, and the job is found as it was
         a moment before.
         """
-        return _transaction(self._quick_writer)
+        return transaction(self._quick_writer)
 
     def _now(self, connection: Connection) -> datetime:
         """Tell the time by the injected clock, else by the database that all processes share."""
@@ -344,13 +401,8 @@ class Store:
         return datetime.now(UTC)
 
 
-@contextmanager
-def _transaction(engine: Engine) -> Iterator[Connection]:
-    try:
-        with engine.begin() as connection:
-            yield connection
-    except (OperationalError, InterfaceError, PoolTimeoutError) as error:
-        raise StoreUnavailableError from error
+def _outcome(new: bool) -> str:
+    return audit.DONE if new else audit.KNOWN
 
 
 def create_store(url: str, *, clock: Clock | None = None) -> Store:

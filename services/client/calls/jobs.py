@@ -34,7 +34,7 @@ def submit(
         engine: the engine's kind, or its options with `kind`.
         seed: 0 to 2^63 - 1; the service draws one where there is none.
         idempotency_key: two submissions under one key are one job; fresh when absent.
-        **circumstances: `precision`, `tier`, `resources`, `limits`, `labels`, as in the
+        **circumstances: `precision`, `tier`, `resources`, `limits`, `labels`, `priority`, as in the
             HTTP contract.
 
     Raises:

@@ -4,8 +4,9 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request, Response
 
+from services.gateway.audited import audited
 from services.gateway.datasets import Upload, store
-from services.gateway.deps import Owner, Parts
+from services.gateway.deps import Author, Owner, Parts
 from services.gateway.ingest.ingestor import FORMATS
 from services.gateway.limits import media_type_of, read_body
 from services.gateway.openapi import BODY, NAMED, dataset_body, problems
@@ -28,14 +29,16 @@ async def _upload(request: Request, deps: Parts) -> Upload:
     responses={200: {"description": "The data set was known."}, **problems(*BODY, 503)},
 )
 def post_dataset(
-    upload: Annotated[Upload, Depends(_upload)], deps: Parts, owner: Owner, response: Response
+    upload: Annotated[Upload, Depends(_upload)], deps: Parts, caller: Author, response: Response
 ) -> DatasetResource:
     """Read a data set and store its columns; the same content has the same id.
 
     JSON is an object of named arrays; CSV (RFC 4180) has a header, and each of its columns holds
     integers, reals, `true` and `false`, or text; Arrow and Parquet are read as they say.
     """
-    dataset, created = store(deps, owner, upload)
+    with audited(deps.store, caller, "create_dataset") as deed:
+        dataset, created = store(deps, caller, upload)
+        deed.thing = dataset.id
     response.status_code = 201 if created else 200
     response.headers["Location"] = f"/v1/datasets/{dataset.id}"
     return dataset_resource(dataset)
@@ -59,6 +62,8 @@ def get_dataset(dataset_id: str, deps: Parts, owner: Owner) -> DatasetResource:
 
 
 @router.delete("/{dataset_id}", status_code=204, responses=problems(*NAMED, 409))
-def delete_dataset(dataset_id: str, deps: Parts, owner: Owner) -> None:
+def delete_dataset(dataset_id: str, deps: Parts, caller: Author) -> None:
     """Delete a data set that no unfinished job needs; results made from it stay."""
-    deps.artifacts.delete(deps.store.delete_dataset(owner, dataset_id))
+    with audited(deps.store, caller, "delete_dataset", dataset_id):
+        key = deps.store.delete_dataset(caller.owner, dataset_id, by=caller.key)
+    deps.artifacts.delete(key)

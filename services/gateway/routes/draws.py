@@ -9,6 +9,7 @@ from fastapi.responses import StreamingResponse
 from services.errors import Complaint, InvalidInputError
 from services.gateway.deps import Owner, Parts
 from services.gateway.findings import draws, names
+from services.gateway.gate import Gate
 from services.gateway.inference_data import inference_data
 from services.gateway.openapi import NAMED, problems
 from services.gateway.routes.results import Partial
@@ -60,6 +61,7 @@ def get_draws(
     when asked for, `log_likelihood`; plates name the dimensions.
     """
     job = deps.store.get_job(owner, job_id)
+    deps.gate.check()
     if log_likelihood and format != "netcdf":
         message = f"{format} has no place for it; write format=netcdf"
         raise InvalidInputError([Complaint(path="log_likelihood", message=message)])
@@ -69,9 +71,16 @@ def get_draws(
     headers = {"Content-Disposition": f'attachment; filename="{job.id}.{suffix}"'}
     if format == "netcdf":
         file = inference_data(deps, job, found, quantities, log_likelihood)
-        return StreamingResponse(_blocks(file), media_type=_NETCDF, headers=headers)
+        blocks = _counted(deps.gate, _blocks(file))
+        return StreamingResponse(blocks, media_type=_NETCDF, headers=headers)
     media_type, writer = _FORMATS[format]
-    return StreamingResponse(writer(found, quantities), media_type=media_type, headers=headers)
+    blocks = _counted(deps.gate, writer(found, quantities))
+    return StreamingResponse(blocks, media_type=media_type, headers=headers)
+
+
+def _counted(gate: Gate, blocks: Iterator[bytes]) -> Iterator[bytes]:
+    with gate.passed():
+        yield from blocks
 
 
 def _blocks(file: BinaryIO) -> Iterator[bytes]:

@@ -8,10 +8,12 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import StreamingResponse
 
 from services.errors import Complaint, InvalidInputError, NotAvailableError
-from services.gateway.deps import JsonBody, Owner, Parts
+from services.gateway.audited import audited
+from services.gateway.deps import Author, JsonBody, Owner, Parts
 from services.gateway.openapi import BODY, NAMED, job_body, problems
 from services.gateway.resources import JobPage, JobResource, job_resource
 from services.gateway.routes.paging import PageSize, PageToken
+from services.gateway.standing import Standing
 from services.gateway.streams import stream
 from services.gateway.submission import KEY_LENGTH, submit
 from workers.jobs import JobState
@@ -33,15 +35,20 @@ _LABEL = re.compile(r"([A-Za-z_][A-Za-z0-9_.-]{0,63})[=:](.{0,256})\Z")
 def post_job(
     body: JsonBody,
     deps: Parts,
-    owner: Owner,
+    caller: Author,
     response: Response,
     idempotency_key: Annotated[
         str | None,
-        Header(description="The same key with the same body gives the first job again."),
+        Header(
+            description="The same key with the same body gives the first job again, for 24 hours "
+            "after it was submitted; another body is refused. Keys of other callers do not matter."
+        ),
     ] = None,
 ) -> JobResource:
     """Check a job and queue it; it is on disk when this answers."""
-    job, _ = submit(deps, owner, body, _checked_key(idempotency_key))
+    with audited(deps.store, caller, "submit_job") as deed:
+        job, _ = submit(deps, caller, body, _checked_key(idempotency_key))
+        deed.thing = job.id
     response.headers["Location"] = f"/v1/jobs/{job.id}"
     return job_resource(job)
 
@@ -71,25 +78,27 @@ def get_job(job_id: str, deps: Parts, owner: Owner) -> JobResource:
 
 
 @router.post("/{job_id}/cancel", responses=problems(*NAMED))
-def cancel_job(job_id: str, deps: Parts, owner: Owner) -> JobResource:
+def cancel_job(job_id: str, deps: Parts, caller: Author) -> JobResource:
     """Ask a job to stop; what it has computed stays readable. An ended job is left alone."""
-    job = deps.store.request_cancel(owner, job_id)
+    with audited(deps.store, caller, "cancel_job", job_id):
+        job = deps.store.request_cancel(caller.owner, job_id, by=caller.key)
     deps.bell.ring(WORK)
     deps.bell.ring(job_topic(job_id))
     return job_resource(job)
 
 
 @router.delete("/{job_id}", status_code=204, responses=problems(*NAMED, 409))
-def delete_job(job_id: str, deps: Parts, owner: Owner) -> None:
+def delete_job(job_id: str, deps: Parts, caller: Author) -> None:
     """Delete an ended job with its events, draws and result."""
-    deps.store.delete_job(owner, job_id)
+    with audited(deps.store, caller, "delete_job", job_id):
+        deps.store.delete_job(caller.owner, job_id, by=caller.key)
     deps.artifacts.delete(f"jobs/{job_id}")
 
 
 @router.post("/{job_id}/extend", responses=problems(*NAMED, 422))
-def extend_job(job_id: str, deps: Parts, owner: Owner) -> None:
+def extend_job(job_id: str, deps: Parts, caller: Author) -> None:
     """Add draws to an ended job (not available yet)."""
-    deps.store.get_job(owner, job_id)
+    deps.store.get_job(caller.owner, job_id)
     raise NotAvailableError("Extending a job is not available yet; submit it with more draws.")
 
 
@@ -98,7 +107,7 @@ def extend_job(job_id: str, deps: Parts, owner: Owner) -> None:
     response_class=StreamingResponse,
     responses={
         200: {"content": {"text/event-stream": {}}, "description": "Server-sent events."},
-        **problems(*NAMED, 422),
+        **problems(*NAMED, 422, 503),
     },
 )
 async def follow_job(
@@ -113,19 +122,24 @@ async def follow_job(
     """Follow a job: `state`, `progress`, `elbo`, `checkpoint` and `log` events as they happen."""
     after = _event_id(last_event_id)
     await run_in_threadpool(deps.store.get_job, owner, job_id)
+    deps.gate.check()
+    standing = Standing(deps.store.accounts, request.state.caller)
 
     async def events() -> Any:
-        with deps.metrics.streams.track_inprogress():
+        with deps.metrics.streams.track_inprogress(), deps.gate.passed():
             found = stream(
                 deps.store,
                 deps.switchboard,
                 job_id,
+                owner=owner,
                 after=after,
                 ping_seconds=deps.settings.ping_seconds,
                 poll_seconds=deps.settings.poll_seconds,
             )
             async for chunk in found:
                 yield chunk
+                if not await standing.lasts():
+                    return
 
     headers = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
     return StreamingResponse(events(), media_type="text/event-stream", headers=headers)

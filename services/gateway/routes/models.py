@@ -4,10 +4,11 @@ from typing import Any
 
 from fastapi import APIRouter, Response
 
+from services.gateway.audited import audited
 from services.gateway.bodies import DERIVATIVES, MODEL, POINT
 from services.gateway.complaints import parse
 from services.gateway.datasets import bound
-from services.gateway.deps import Deps, JsonBody, Owner, Parts
+from services.gateway.deps import Author, Deps, JsonBody, Owner, Parts
 from services.gateway.openapi import (
     BODY,
     NAMED,
@@ -29,13 +30,18 @@ router = APIRouter(prefix="/v1/models", tags=["models"])
     openapi_extra=model_body(),
     responses={200: {"description": "The model was known."}, **problems(*BODY, 503)},
 )
-def post_model(body: JsonBody, deps: Parts, owner: Owner, response: Response) -> ModelResource:
+def post_model(body: JsonBody, deps: Parts, caller: Author, response: Response) -> ModelResource:
     """Check a definition and store it; the same definition has the same id."""
     posted = parse(MODEL, body)
     definition = posted.definition.model_dump(mode="json", exclude_defaults=True)
-    data = None if posted.data is None else bound(deps, owner, definition, posted.data)
+    data = None if posted.data is None else bound(deps, caller.owner, definition, posted.data)
     description = deps.validator.check(definition, data)
-    model_id, created = deps.store.put_model(owner, definition)
+    quotas = caller.terms(deps.settings).quotas
+    with audited(deps.store, caller, "create_model") as deed:
+        model_id, created = deps.store.put_model(
+            caller.owner, definition, quotas=quotas, by=caller.key
+        )
+        deed.thing = model_id
     response.status_code = 201 if created else 200
     response.headers["Location"] = f"/v1/models/{model_id}"
     return _resource(model_id, definition, description)

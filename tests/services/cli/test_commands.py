@@ -49,8 +49,8 @@ BADLY: dict[str, tuple[list[str], int, str]] = {
     "datasets show": (["none", "--server", "URL"], 2, "Not found"),
     "datasets delete": (["none", "--server", "URL"], 2, "Not found"),
 }
-#: Commands that start a service to end well or badly: their own tests run them.
-ELSEWHERE = {"serve", "demo"}
+#: Commands that start a service, or open its database: their own tests run them.
+ELSEWHERE = {"serve", "demo", "audit", "keys create", "keys list", "keys revoke"}
 
 
 def commands(command: Any, path: str = "") -> Iterator[tuple[str, Any]]:

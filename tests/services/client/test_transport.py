@@ -140,3 +140,15 @@ def test_a_key_goes_with_every_request(carry: Any, script: Script, url: str) -> 
     carry(f"{url}/", ask({"a": 1, "b": None}), key="secret")
     assert script.asked[0].headers["authorization"] == "Bearer secret"
     assert script.asked[0].path == "/x?a=1"
+
+
+def test_the_key_of_the_environment_is_sent_unless_one_is_given(
+    carry: Any, script: Script, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script.on("GET /x", Answer({}))
+    carry(url, ask())
+    monkeypatch.setenv("CREDENCE_KEY", "environment's")
+    carry(url, ask())
+    carry(url, ask(), key="given")
+    sent = [asked.headers.get("authorization") for asked in script.asked]
+    assert sent == [None, "Bearer environment's", "Bearer given"]

@@ -86,3 +86,14 @@ def test_no_listed_name_means_loopback_alone(deps: Deps) -> None:
     web = web_of(deps, host="0.0.0.0", insecure=True, allowed_hosts=())
     assert web.get("/v1/jobs", headers={"Host": "127.0.0.1:8000"}).status_code == 200
     assert_problem(web.get("/v1/jobs", headers={"Host": "gateway"}), 403)
+
+
+def test_elsewhere_is_bound_where_somebody_has_a_key(deps: Deps) -> None:
+    accounts = deps.store.accounts
+    with pytest.raises(UnsafeBindError, match="credence keys create"):
+        check_bind("0.0.0.0", False, accounts.has_keys)
+    accounts.create_key("k", "digest", "ann", ("read",))
+    check_bind("0.0.0.0", False, accounts.has_keys)
+    accounts.revoke_key("k")
+    with pytest.raises(UnsafeBindError):
+        check_bind("0.0.0.0", False, accounts.has_keys)

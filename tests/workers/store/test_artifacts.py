@@ -101,3 +101,12 @@ def test_a_plain_path_is_a_url_too(tmp_path: Path) -> None:
     assert stat.S_ISREG((tmp_path / "with space" / "a").stat().st_mode)
     artifacts.close()
     assert artifacts.get("a") == b"x"
+
+
+def test_sizes_are_told_by_key_and_by_prefix(artifacts: Artifacts) -> None:
+    artifacts.put("jobs/a/1/result.json", b"12345")
+    artifacts.put("jobs/a/2/draws.arrow", b"123")
+    artifacts.put("jobs/ab/1/result.json", b"1")
+    assert artifacts.size("jobs/a/1/result.json") == 5
+    assert artifacts.size("jobs/a") == 8
+    assert artifacts.size("jobs/c") == 0

@@ -72,3 +72,10 @@ def test_concurrent_writers_leave_no_gap(store: Store) -> None:
     for writer in range(4):
         order = [event.payload["n"] for event in events if event.payload.get("by") == writer]
         assert order == sorted(order)
+
+
+def test_events_are_shown_to_their_owner(store: Store) -> None:
+    job = submit(store, "ann")
+    assert len(store.events(job.id, owner="ann")) == 1
+    assert store.events(job.id, owner="bob") == []
+    assert len(store.events(job.id)) == 1

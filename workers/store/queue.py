@@ -1,0 +1,50 @@
+"""The queue's order: owners take turns, and within one the higher priority, then the older job."""
+
+from typing import Any
+
+from sqlalchemy import Connection, Select, func, or_, select, text, update
+
+from workers.jobs import JobState
+from workers.store.schema import jobs, owners
+
+#: Any number that no other lock of our database has (see `migrate`).
+LOCK = 0x434C4149
+
+
+def next_job(connection: Connection) -> int | None:
+    """Return the number of the job whose turn it is, its row locked; None where none may start.
+
+    The owner's turn is over with it: who was served longest ago is next. An owner whose running
+    jobs are as many as its limit is passed over.
+    """
+    if connection.dialect.name == "postgresql":
+        # One claim at a time, or two would both see the same owner below its limit.
+        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": LOCK})
+    for owner in connection.execute(_candidates()).scalars().all():
+        number: int | None = connection.execute(_first(owner)).scalar()
+        if number is not None:
+            latest = select(func.max(owners.c.served)).scalar_subquery()
+            served = update(owners).where(owners.c.owner == owner)
+            connection.execute(served.values(served=latest + 1))
+            return number
+    return None
+
+
+def _candidates() -> Select[Any]:
+    """Select the owners with jobs to start, who was served longest ago first."""
+    own = jobs.c.owner == owners.c.owner
+    waiting = select(jobs.c.number).where(own, jobs.c.state == JobState.QUEUED).exists()
+    running = select(func.count()).where(own, jobs.c.state == JobState.RUNNING).scalar_subquery()
+    room = or_(owners.c.running_limit.is_(None), running < owners.c.running_limit)
+    return select(owners.c.owner).where(waiting, room).order_by(owners.c.served, owners.c.owner)
+
+
+def _first(owner: str) -> Select[Any]:
+    # PostgreSQL: a row that somebody is cancelling is passed over.
+    return (
+        select(jobs.c.number)
+        .where(jobs.c.owner == owner, jobs.c.state == JobState.QUEUED)
+        .order_by(jobs.c.rank, jobs.c.number)
+        .limit(1)
+        .with_for_update(skip_locked=True)
+    )
