@@ -211,4 +211,5 @@ def task_of(lease: Lease, *, artifacts: str, threads: int) -> Task:
         queued_seconds=max((now - job.created_at).total_seconds(), 0.0),
         artifacts=artifacts,
         prefix=lease.prefix,
+        origin=request.get("origin"),
     )

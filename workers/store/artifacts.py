@@ -5,6 +5,8 @@ datasets/<id>/<random>.arrow             the columns of a posted data set
 jobs/<id>/<token>/draws.arrow            draws of one attempt
 jobs/<id>/<token>/stats.arrow            its sampler statistics
 jobs/<id>/<token>/result.json            its findings
+jobs/<id>/<token>/checkpoint.0, .1       what the next attempt goes on from, by turns
+jobs/<id>/<token>/state                  what another job may go on from
 """
 
 import hashlib
@@ -42,8 +44,14 @@ class Artifacts:
         """Forget cached listings; the store can be used on."""
         self._files.invalidate_cache()
 
-    def put(self, key: str, content: bytes) -> None:
-        """Store bytes under a key, all at once: a reader sees the old content or the new."""
+    def put(self, key: str, content: bytes, *, durable: bool = True) -> None:
+        """Store bytes under a key, all at once: a reader sees the old content or the new.
+
+        Args:
+            key: where.
+            content: what.
+            durable: whether it must be on disk when this returns.
+        """
         path = self._path(key)
         if not self._local:
             self._files.pipe_file(path, content)
@@ -54,12 +62,14 @@ class Artifacts:
         try:
             with temporary.open("wb") as file:
                 file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
+                if durable:
+                    file.flush()
+                    os.fsync(file.fileno())
             temporary.replace(target)
         finally:
             temporary.unlink(missing_ok=True)
-        _sync_directory(target.parent)
+        if durable:
+            _sync_directory(target.parent)
 
     def put_input(self, content: bytes) -> str:
         """Store a job's data under its digest, once, and return the key."""
@@ -115,11 +125,16 @@ class Artifacts:
         finally:
             self.seal(file)
 
-    def seal(self, file: BinaryIO) -> None:
-        """Close a file from `open_write`; in a directory its bytes are on disk then."""
-        if self._local and not file.closed:
+    def sync(self, file: BinaryIO) -> None:
+        """See that what was written to a file from `open_write` is on disk, in a directory."""
+        if self._local:
             file.flush()
             os.fsync(file.fileno())
+
+    def seal(self, file: BinaryIO) -> None:
+        """Close a file from `open_write`; in a directory its bytes are on disk then."""
+        if not file.closed:
+            self.sync(file)
         file.close()
 
     def map(self, key: str) -> memoryview:

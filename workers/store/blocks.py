@@ -42,6 +42,24 @@ class BlockWriter:
         file.flush()
         self._draws += draws
 
+    @property
+    def draws(self) -> int:
+        """Draws per chain written."""
+        return self._draws
+
+    def adopt(self, blocks: "Blocks", draws: int) -> None:
+        """Begin with the first draws per chain of another table, which `blocks.ends_at` them."""
+        for batch in blocks.first(draws):
+            file, stream = self._open(blocks.schema)
+            stream.write_batch(batch)
+            file.flush()
+        self._draws += draws
+
+    def sync(self) -> None:
+        """See that what was written is on disk, where that can be."""
+        if self._file is not None:
+            self._artifacts.sync(self._file)
+
     def close(self) -> None:
         """End the stream."""
         if self._file is not None:
@@ -79,17 +97,17 @@ class Blocks:
         self._held: list[pa.RecordBatch] = []
         try:
             self._content = pa.py_buffer(artifacts.map(key))
-            self._schema = pa.ipc.open_stream(self._content).schema
+            self.schema = pa.ipc.open_stream(self._content).schema
         except (ArtifactNotFoundError, pa.ArrowInvalid):
             # ArrowInvalid: its writer was killed before the schema was whole.
-            self._schema = None
+            self.schema = None
             self.quantities: tuple[Quantity, ...] = ()
             self.chains = self.draws = 0
             return
-        self.quantities, self.chains = read_schema(self._schema)
+        self.quantities, self.chains = read_schema(self.schema)
         counts = [batch.num_rows for batch in self._read(["chain"])]
         self.draws = sum(counts) // self.chains if counts else 0
-        if len(counts) * len(self._schema) <= _HELD:
+        if len(counts) * len(self.schema) <= _HELD:
             self._held = list(self._read())
 
     @property
@@ -99,15 +117,29 @@ class Blocks:
 
     def _read(self, names: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
         """Return the blocks with some of their columns, or all, as views."""
-        if self._schema is None:
+        if self.schema is None:
             return
-        fields = None if names is None else [self._schema.get_field_index(name) for name in names]
+        fields = None if names is None else [self.schema.get_field_index(name) for name in names]
         options = pa.ipc.IpcReadOptions(included_fields=fields)
         reader = pa.ipc.open_stream(self._content, options=options)
         while True:
             try:
                 yield reader.read_next_batch()
             except (StopIteration, pa.ArrowInvalid, OSError):
+                return
+
+    def ends_at(self, draws: int) -> bool:
+        """Return whether a whole number of blocks has exactly so many draws per chain."""
+        rows = sum(batch.num_rows for batch in self.first(draws))
+        return self.draws >= draws and rows == draws * self.chains
+
+    def first(self, draws: int) -> Iterator[pa.RecordBatch]:
+        """Return the blocks up to so many draws per chain, as views."""
+        left = draws * self.chains
+        for batch in self.batches if left else ():
+            yield batch
+            left -= batch.num_rows
+            if left <= 0:
                 return
 
     def find(self, name: str) -> Quantity | None:

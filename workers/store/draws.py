@@ -47,6 +47,36 @@ class ArrowSink:
         if draws:
             self._draws.write(draws)
 
+    @property
+    def written(self) -> tuple[int, int]:
+        """Draws per chain in the two tables."""
+        return self._draws.draws, self._stats.draws
+
+    def sync(self) -> None:
+        """See that what was written is on disk, where that can be."""
+        self._stats.sync()
+        self._draws.sync()
+
+    def adopt(self, prefix: str, written: tuple[int, int]) -> bool:
+        """Begin with draws of another attempt or job: copy the first of its tables' blocks.
+
+        Args:
+            prefix: where they lie.
+            written: draws per chain to take of either table.
+
+        Returns:
+            Whether they are there; if not, nothing is written.
+        """
+        pairs = [
+            (self._stats, Blocks(self._artifacts, f"{prefix}/stats.arrow"), written[1]),
+            (self._draws, Blocks(self._artifacts, f"{prefix}/draws.arrow"), written[0]),
+        ]
+        if not all(blocks.ends_at(draws) for _, blocks, draws in pairs):
+            return False
+        for writer, blocks, draws in pairs:
+            writer.adopt(blocks, draws)
+        return True
+
     def draws(self) -> "ArrowDraws":
         """End the streams and read them back."""
         self.close()
