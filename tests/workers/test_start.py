@@ -175,3 +175,135 @@ def test_a_resumed_sampler_draws_what_it_would_have(
     assert resumed_at(told(again)) == step
     assert_same_draws(house, again, whole(name, tier))
     assert result(house, again) == result(house, whole(name, tier))
+
+
+def test_a_variational_fit_goes_on_too(house: House) -> None:
+    engine = {"kind": "vi", "steps": 250, "draws": 600}
+    task = attempt(house, engine, 1, "interpreted", job="vi")
+    told(task)
+    steps = [json.loads(house.artifacts.get(f"{task.prefix}/result.json"))["elbo"]["steps"][-1]]
+    for number, step in enumerate((20, 90, steps[0] + 60)):
+        job = f"vi-{number}"
+        killed(attempt(house, engine, 1, "interpreted", job), step)
+        again = attempt(house, engine, 2, "interpreted", job)
+        assert resumed_at(told(again)) == step
+        assert_same_draws(house, again, task)
+        assert result(house, again) == result(house, task)
+
+
+def test_it_may_be_interrupted_more_than_once_and_stopped(
+    house: House, whole: Callable[[str, str], Task]
+) -> None:
+    killed(attempt(house, ENGINES["nuts"], 1, "interpreted", "often"), 20)
+    # The second attempt is lost before it has kept anything itself.
+    killed(attempt(house, ENGINES["nuts"], 2, "interpreted", "often"), 0)
+    killed(attempt(house, ENGINES["nuts"], 3, "interpreted", "often"), 120)
+    last = attempt(house, ENGINES["nuts"], 4, "interpreted", "often")
+    assert resumed_at(told(last, Fate(5, stop=True))) == 140
+    found = result(house, last)
+    assert (found["outcome"], found["partial"]) == ("stopped", True)
+    assert ArrowDraws(house.artifacts, last.prefix).draws == 105
+    assert_same_draws(house, last, whole("nuts", "interpreted"), draws=105)
+
+
+@pytest.mark.parametrize("harm", ["cut", "flipped", "empty", "gone"])
+def test_a_damaged_checkpoint_falls_back_to_the_one_before(
+    house: House, whole: Callable[[str, str], Task], harm: str
+) -> None:
+    job = f"harmed-{harm}"
+    killed(attempt(house, ENGINES["chees"], 1, "interpreted", job), 7)
+    # Checkpoints 1, 3, 5, 7 went into the first file.
+    key = f"jobs/{job}/1/checkpoint.0"
+    content = bytearray(house.artifacts.get(key))
+    content[len(content) // 2] ^= 64
+    damaged = {"cut": content[:-100], "flipped": content, "empty": b"", "gone": b"x" * 100}
+    house.artifacts.put(key, bytes(damaged[harm]))
+    if harm == "gone":
+        house.artifacts.delete(key)
+    again = attempt(house, ENGINES["chees"], 2, "interpreted", job)
+    assert resumed_at(told(again)) == 6
+    assert_same_draws(house, again, whole("chees", "interpreted"))
+
+
+def test_without_its_draws_a_checkpoint_is_of_no_use(
+    house: House, whole: Callable[[str, str], Task]
+) -> None:
+    killed(attempt(house, ENGINES["hmc"], 1, "interpreted", "drawless"), 134)
+    house.artifacts.put("jobs/drawless/1/draws.arrow", b"")
+    again = attempt(house, ENGINES["hmc"], 2, "interpreted", "drawless")
+    events = told(again)
+    assert resumed_at(events) is None
+    said = [payload["message"] for kind, payload in events if kind == "log"]
+    assert any("its draws are not there" in message for message in said)
+    assert_same_draws(house, again, whole("hmc", "interpreted"))
+
+
+def test_a_checkpoint_tells_where_it_stands(house: House) -> None:
+    task = attempt(house, ENGINES["chees"], 1, "interpreted", "telling")
+    points = [payload for kind, payload in told(task) if kind == "checkpoint"]
+    assert [point["step"] for point in points] == list(range(1, len(points) + 1))
+    assert points[-1]["draws"] == 120, "five times 24; the others wait for their block"
+    assert all(point["bytes"] > 1000 for point in points)
+
+
+def test_by_the_clock_a_short_run_keeps_none(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.undo()
+    task = attempt(house, {**ENGINES["chees"], "draws": 30}, 1, "interpreted", "short")
+    assert not [payload for kind, payload in told(task) if kind == "checkpoint"]
+    names = [key.rpartition("/")[2] for key in house.artifacts.list(task.prefix)]
+    assert names == ["draws.arrow", "result.json", "state", "stats.arrow"]
+
+
+LONGER = {"nuts": {"draws": 110}, "hmc": {"draws": 110}, "chees": {"draws": 120}}
+
+
+@pytest.mark.parametrize("tier", TIERS)
+@pytest.mark.parametrize("name", sorted(LONGER))
+def test_an_extension_draws_what_a_longer_job_would_have(
+    house: House, whole: Callable[[str, str], Task], name: str, tier: str
+) -> None:
+    # In blocks of the engine's own, a crowd draws the same numbers whatever the length.
+    engine = {**ENGINES[name], "draws": 48}
+    first = attempt(house, engine, 1, tier, job=f"first-{name}-{tier}")
+    told(first)
+    origin = Origin(job=first.job, use="extend", prefix=first.prefix)
+    job = f"longer-{name}-{tier}"
+    killed(attempt(house, {**engine, **LONGER[name]}, 1, tier, job, origin=origin), 2)
+    more = attempt(house, {**engine, **LONGER[name]}, 2, tier, job, origin=origin)
+    events = told(more)
+    assert resumed_at(events) == 2
+    assert not [1 for kind, payload in events if payload.get("phase") == "warmup"], "no warm-up"
+    reference = whole(name, tier)
+    found = ArrowDraws(house.artifacts, more.prefix)
+    assert found.draws == LONGER[name]["draws"]
+    assert_same_draws(house, more, reference, draws=found.draws)
+
+
+@pytest.mark.parametrize("tier", TIERS)
+@pytest.mark.parametrize("name", ["chees", "nuts", "hmc"])
+@pytest.mark.parametrize("origin_of", ["chees", "nuts"])
+def test_a_warm_start_needs_no_warm_up(
+    house: House, whole: Callable[[str, str], Task], name: str, tier: str, origin_of: str
+) -> None:
+    parent = whole(origin_of, tier)
+    origin = Origin(job=parent.job, use="warm_start", prefix=parent.prefix)
+    engine = {**ENGINES[name], "warmup": 0, "draws": 60, "chains": 6}
+    task = attempt(house, engine, 1, tier, f"warm-{origin_of}-{name}-{tier}", origin=origin)
+    told(task)
+    found = result(house, task)
+    assert "another job" in found["diagnostics"]["init"]
+    assert 0.5 < np.mean(found["diagnostics"]["acceptance"]) <= 1.0
+    mu = ArrowDraws(house.artifacts, parent.prefix).values("mu")
+    assert abs(found["summary"]["mu"]["mean"] - mu.mean()) < mu.std()
+
+
+def test_an_origin_that_is_gone_fails_the_job(house: House) -> None:
+    origin = Origin(job="lost", use="warm_start", prefix="jobs/lost/1")
+    task = attempt(house, ENGINES["nuts"], 1, "interpreted", "orphan", origin=origin)
+    receipt = execute(task, lambda kind, payload: None, Fate(), KEPT)
+    assert receipt.state == "failed"
+    assert receipt.error is not None
+    assert receipt.error["type"].endswith(":origin-lost")
+    assert "lost" in receipt.error["detail"]

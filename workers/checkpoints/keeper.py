@@ -5,6 +5,7 @@ out to be damaged, there is the one before. A checkpoint says how many draws wer
 blocks; the next attempt copies these and goes on. It counts only if they are there.
 """
 
+import operator
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ import torch
 from workers.checkpoints.checkpoint import Checkpoint
 from workers.checkpoints.errors import PacketError
 from workers.checkpoints.packet import pack, peek, unpack
-from workers.store.artifacts import Artifacts
+from workers.store.artifacts import CHECKPOINTS, Artifacts
 from workers.store.draws import ArrowSink
 from workers.store.errors import ArtifactNotFoundError
 
@@ -26,8 +27,6 @@ log = structlog.get_logger()
 EVERY, WHOLE = 3.0, 1.0
 #: A checkpoint is followed by so many times as long without one: they take 2 % of a run at most.
 REST = 50.0
-#: The file names, which take turns.
-SLOTS = ("checkpoint.0", "checkpoint.1")
 #: The state that another job may go on from.
 STATE = "state"
 
@@ -41,6 +40,11 @@ class _Found:
     step: int
     #: Draws per chain in the attempt's two tables.
     written: tuple[int, int]
+
+    @property
+    def key(self) -> str:
+        """Where it lies."""
+        return f"{self.prefix}/{self.slot}"
 
 
 class Keeper:
@@ -84,17 +88,17 @@ class Keeper:
         """
         for found in sorted(self._candidates(), key=lambda found: found.step, reverse=True):
             try:
-                content = self._artifacts.get(f"{found.prefix}/{found.slot}")
+                content = self._artifacts.get(found.key)
                 checkpoint = unpack(content, device)
                 if not isinstance(checkpoint, Checkpoint):
                     raise PacketError("this is no checkpoint")
             except (PacketError, ArtifactNotFoundError) as error:
-                self._doubt(found, str(error))
+                self._doubt(found.key, str(error))
                 continue
             if self._sink.adopt(found.prefix, found.written):
                 self._tell(f"goes on from step {found.step}, where an earlier attempt was lost")
                 return checkpoint
-            self._doubt(found, "its draws are not there")
+            self._doubt(found.key, "its draws are not there")
         return None
 
     def offer(self, whole: bool, made: Callable[[], Checkpoint]) -> None:
@@ -124,7 +128,8 @@ class Keeper:
         content = pack(checkpoint, {"step": checkpoint.step, "written": [draws, stats]})
         # Draws first: a checkpoint on disk whose draws are not is worth nothing.
         self._sink.sync()
-        self._artifacts.put(f"{self._prefix}/{SLOTS[self._kept % len(SLOTS)]}", content)
+        slot = CHECKPOINTS[self._kept % len(CHECKPOINTS)]
+        self._artifacts.put(f"{self._prefix}/{slot}", content)
         self._kept += 1
         told = {"step": checkpoint.step, "draws": draws, "bytes": len(content)}
         self._sink.emit("checkpoint", told)
@@ -135,19 +140,24 @@ class Keeper:
             return
         for key in self._artifacts.list(job):
             prefix, _, slot = key.rpartition("/")
-            if slot in SLOTS and prefix != self._prefix:
+            if slot in CHECKPOINTS and prefix != self._prefix:
                 try:
-                    with self._artifacts.open_read(key) as file:
-                        about = peek(file)
-                    draws, stats = about["written"]
-                    yield _Found(prefix, slot, about["step"], (draws, stats))
+                    yield self._glance(prefix, slot)
                 except (PacketError, ArtifactNotFoundError) as error:
-                    log.warning("no checkpoint", action="skip_checkpoint", key=key, cause=str(error))
+                    self._doubt(key, str(error))
 
-    def _doubt(self, found: _Found, cause: str) -> None:
-        key = f"{found.prefix}/{found.slot}"
+    def _glance(self, prefix: str, slot: str) -> _Found:
+        with self._artifacts.open_read(f"{prefix}/{slot}") as file:
+            about = peek(file)
+        try:
+            draws, stats = map(operator.index, about["written"])
+            return _Found(prefix, slot, operator.index(about["step"]), (draws, stats))
+        except (KeyError, TypeError, ValueError) as error:
+            raise PacketError("its header is damaged") from error
+
+    def _doubt(self, key: str, cause: str) -> None:
         log.warning("no checkpoint", action="skip_checkpoint", key=key, cause=cause)
-        self._tell(f"the checkpoint of step {found.step} is of no use: {cause}", "warning")
+        self._tell(f"a checkpoint of an earlier attempt is of no use: {cause}", "warning")
 
     def _tell(self, message: str, level: str = "info") -> None:
         self._sink.emit("log", {"level": level, "message": message})

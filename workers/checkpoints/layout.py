@@ -40,7 +40,9 @@ def describe(tensor: Tensor) -> dict[str, Any]:
 
 def content(tensor: Tensor) -> memoryview:
     """Return a tensor's numbers as bytes, those that are repeated by a stride of 0 once."""
-    flat = _distinct(tensor.detach()).cpu().contiguous().reshape(-1)
+    distinct = _distinct(tensor.detach()).cpu()
+    # What torch calls contiguous may have any stride where there is nothing to step over.
+    flat = distinct.clone(memory_format=torch.contiguous_format).reshape(-1)
     return flat.view(torch.uint8).numpy().data
 
 

@@ -22,6 +22,10 @@ from workers.checkpoints.tree import put_together, take_apart
 MAGIC, VERSION = b"CREDENCE", 1
 #: Bytes before the header, and of the checksum.
 _BEFORE, _SUM = 16, 32
+#: What a header has.
+_NAMES = ("version", "about", "structure", "tensors")
+#: Bytes of a header at the most.
+LONGEST = 1 << 28
 
 
 def pack(value: Any, about: dict[str, Any]) -> bytes:
@@ -54,9 +58,10 @@ def peek(file: BinaryIO) -> dict[str, Any]:
         PacketError: it is no packet, or one of another version.
     """
     before = file.read(_BEFORE)
-    if before[:8] != MAGIC or len(before) < _BEFORE:
+    length = int.from_bytes(before[8:], "little")
+    if before[:8] != MAGIC or len(before) < _BEFORE or length > LONGEST:
         raise PacketError("this is no stored state")
-    about: dict[str, Any] = _header(file.read(int.from_bytes(before[8:], "little")))["about"]
+    about: dict[str, Any] = _header(file.read(length))["about"]
     return about
 
 
@@ -82,7 +87,7 @@ def unpack(packet: bytes, device: torch.device) -> Any:
 def _header(text: bytes) -> dict[str, Any]:
     try:
         header: dict[str, Any] = json.loads(text)
-        version = header["version"]
+        version = {name: header[name] for name in _NAMES}["version"]
     except (ValueError, TypeError, KeyError) as error:
         raise PacketError("the header of stored state cannot be read") from error
     if version != VERSION:
