@@ -7,7 +7,7 @@ import torch
 from models.density import AbstractLogDensity
 from workers.checkpoints.checkpoint import Checkpoint
 from workers.checkpoints.errors import PacketError
-from workers.checkpoints.keeper import STATE, Keeper
+from workers.checkpoints.keeper import Keeper
 from workers.checkpoints.packet import peek, unpack
 from workers.dispatch.task import Origin, Task
 from workers.engines.engine import EngineOptions
@@ -16,7 +16,7 @@ from workers.engines.kernels.crowd import CrowdState
 from workers.engines.kernels.options import AbstractSamplerOptions
 from workers.engines.kernels.sampler import SamplerState
 from workers.errors import WorkerError
-from workers.store.artifacts import Artifacts
+from workers.store.artifacts import STATE, Artifacts
 from workers.store.draws import ArrowSink
 from workers.store.errors import ArtifactNotFoundError
 

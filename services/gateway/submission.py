@@ -11,6 +11,7 @@ from services.gateway.complaints import parse
 from services.gateway.datasets import bind
 from services.gateway.deps import Deps
 from services.gateway.json import canonical
+from services.gateway.origins import warm_start
 from workers.inputs import located
 from workers.jobs import Job
 from workers.request import JobRequest, ModelReference
@@ -44,11 +45,12 @@ def submit(deps: Deps, owner: str, posted: Any, key: str | None) -> tuple[Job, b
     data, dataset_key = bind(deps, owner, definition, body.data)
     description = deps.validator.check(definition, located(data, deps.artifacts))
     body.engine.check(sum(p["size"] for p in description["parameters"]))
-    _check_draws(body, description, deps.settings.max_draws_bytes)
+    check_draws(body.engine, description, deps.settings.max_draws_bytes, "engine.draws")
+    origin = warm_start(deps, owner, body, description)
     sent = canonical(posted.get("data", {}))
     digest = hashlib.sha256(canonical({**posted, "data": None}) + sent).hexdigest()
     input_key = deps.artifacts.put_input(canonical(data))
-    stored = {**body.stored(), "model": posted["model"]}
+    stored = {**body.stored(), "model": posted["model"], "origin": origin}
     try:
         job, created = deps.store.submit(
             owner, stored, definition, input_key, key, digest, dataset_key
@@ -87,11 +89,16 @@ def _refuse_unavailable(body: JobRequest) -> None:
         raise UnavailableError("resources.workers", "one worker per job for now; write 1")
 
 
-def _check_draws(body: JobRequest, description: Mapping[str, Any], limit: int) -> None:
-    size = draws_bytes(body.engine, description)
+def check_draws(engine: Any, description: Mapping[str, Any], limit: int, path: str) -> None:
+    """Refuse draws that would take more than so many bytes.
+
+    Raises:
+        TooLargeError: they would; the mistake is at `path`.
+    """
+    size = draws_bytes(engine, description)
     if size > limit:
         raise TooLargeError(
-            "engine.draws",
+            path,
             f"the draws would take {size / 2**30:.1f} GiB and the limit is "
             f"{limit / 2**30:g} GiB; ask for fewer draws or fewer chains",
         )

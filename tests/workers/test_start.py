@@ -118,7 +118,9 @@ def always(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(keeper, name, 0.0)
 
 
-def attempt(house: House, engine: Any, token: int, tier: str, job: str = "job", **more: Any) -> Task:
+def attempt(
+    house: House, engine: Any, token: int, tier: str, job: str = "job", **more: Any
+) -> Task:
     if tier == "compiled" and find_compiler() is None:
         pytest.skip("no C++ compiler")
     task = house.task(engine, data=DATA, definition=SCHOOLS, tier=tier, **more)
@@ -153,7 +155,8 @@ def assert_same_draws(house: House, task: Task, other: Task, draws: int | None =
         np.testing.assert_array_equal(here.values(name)[:, :count], there.values(name)[:, :count])
     for name in here.statistics():
         ours, theirs = here.stats(name), there.stats(name)
-        assert ours is not None and theirs is not None
+        assert ours is not None
+        assert theirs is not None
         np.testing.assert_array_equal(ours[:, :count], theirs[:, :count])
 
 
@@ -246,9 +249,7 @@ def test_a_checkpoint_tells_where_it_stands(house: House) -> None:
     assert all(point["bytes"] > 1000 for point in points)
 
 
-def test_by_the_clock_a_short_run_keeps_none(
-    house: House, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_by_the_clock_a_short_run_keeps_none(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.undo()
     task = attempt(house, {**ENGINES["chees"], "draws": 30}, 1, "interpreted", "short")
     assert not [payload for kind, payload in told(task) if kind == "checkpoint"]
@@ -307,3 +308,28 @@ def test_an_origin_that_is_gone_fails_the_job(house: House) -> None:
     assert receipt.error is not None
     assert receipt.error["type"].endswith(":origin-lost")
     assert "lost" in receipt.error["detail"]
+
+
+@pytest.mark.parametrize("step", [3, 8])
+def test_the_tier_changes_at_the_step_of_the_plan(house: House, step: int) -> None:
+    engine = {**ENGINES["nuts"], "max_tree_depth": 10}
+    plan = {"engine": engine, "threads": 1, "tier": "interpreted", "compiled_from": 5}
+    task = attempt(house, engine, 1, "compiled", f"planned-{step}", plan=plan)
+    task = task.model_copy(update={"tier": "auto"})
+    killed(task, step)
+    again = task.model_copy(update={"token": 2, "prefix": f"{task.prefix[:-1]}2"})
+    assert resumed_at(told(again)) == step
+    whole = task.model_copy(update={"job": "planned", "prefix": f"jobs/planned-{step}-whole/1"})
+    told(whole)
+    assert result(house, again)["compiled_from"] == 5
+    assert_same_draws(house, again, whole)
+
+
+def test_in_single_precision_too(house: House) -> None:
+    first = attempt(house, ENGINES["chees"], 1, "compiled", "single", precision="float32")
+    killed(first, 7)
+    again = attempt(house, ENGINES["chees"], 2, "compiled", "single", precision="float32")
+    assert resumed_at(told(again)) == 7
+    whole = attempt(house, ENGINES["chees"], 1, "compiled", "single-whole", precision="float32")
+    told(whole)
+    assert_same_draws(house, again, whole)

@@ -17,7 +17,7 @@ import torch
 from workers.checkpoints.checkpoint import Checkpoint
 from workers.checkpoints.errors import PacketError
 from workers.checkpoints.packet import pack, peek, unpack
-from workers.store.artifacts import CHECKPOINTS, Artifacts
+from workers.store.artifacts import CHECKPOINTS, STATE, Artifacts
 from workers.store.draws import ArrowSink
 from workers.store.errors import ArtifactNotFoundError
 
@@ -27,8 +27,6 @@ log = structlog.get_logger()
 EVERY, WHOLE = 3.0, 1.0
 #: A checkpoint is followed by so many times as long without one: they take 2 % of a run at most.
 REST = 50.0
-#: The state that another job may go on from.
-STATE = "state"
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@
     numbers      of every tensor in order
     32 bytes     SHA-256 of all before
 
-Nothing in it is executed: it is JSON and numbers, and the classes it names are looked up in a table.
+Nothing in it is executed: it is JSON and numbers, and its classes are looked up in a table.
 """
 
 import hashlib

@@ -39,7 +39,7 @@ def put_together(structure: Any, tensors: list[Tensor]) -> Any:
     try:
         return _value(structure, tensors)
     except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
-        raise PacketError(f"stored state is not as this version keeps it: {error!r:.200}") from error
+        raise PacketError(f"this version keeps no such state: {error!r:.200}") from error
 
 
 def _json(value: Any, tensors: list[Tensor]) -> Any:

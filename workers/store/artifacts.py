@@ -26,8 +26,8 @@ from fsspec.implementations.local import LocalFileSystem
 
 from workers.store.errors import ArtifactKeyError, ArtifactNotFoundError
 
-#: The names of an attempt's checkpoints.
-CHECKPOINTS = ("checkpoint.0", "checkpoint.1")
+#: The names of an attempt's checkpoints, and of the state that another job may go on from.
+CHECKPOINTS, STATE = ("checkpoint.0", "checkpoint.1"), "state"
 #: No part is `.` or `..`, none is hidden, none is a temporary file of ours (`name~random`).
 KEY = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*(/[A-Za-z0-9_][A-Za-z0-9_.-]*)*\Z")
 

@@ -118,9 +118,7 @@ def release(connection: Connection, job_id: str, token: int, now: datetime) -> b
     return _settle(connection, statement, JobState.QUEUED, now)
 
 
-def give_up(
-    connection: Connection, job_id: str, token: int, cause: str, now: datetime
-) -> bool:
+def give_up(connection: Connection, job_id: str, token: int, cause: str, now: datetime) -> bool:
     """Take a job from a worker that is lost, and tell why; its fate is that of `requeue_expired`.
 
     Returns:

@@ -7,9 +7,10 @@ from fastapi import APIRouter, Header, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import StreamingResponse
 
-from services.errors import Complaint, InvalidInputError, NotAvailableError
+from services.errors import Complaint, InvalidInputError
 from services.gateway.deps import JsonBody, Owner, Parts
-from services.gateway.openapi import BODY, NAMED, job_body, problems
+from services.gateway.extension import extend
+from services.gateway.openapi import BODY, NAMED, extension_body, job_body, problems
 from services.gateway.resources import JobPage, JobResource, job_resource
 from services.gateway.routes.paging import PageSize, PageToken
 from services.gateway.streams import stream
@@ -86,11 +87,28 @@ def delete_job(job_id: str, deps: Parts, owner: Owner) -> None:
     deps.artifacts.delete(f"jobs/{job_id}")
 
 
-@router.post("/{job_id}/extend", responses=problems(*NAMED, 422))
-def extend_job(job_id: str, deps: Parts, owner: Owner) -> None:
-    """Add draws to an ended job (not available yet)."""
-    deps.store.get_job(owner, job_id)
-    raise NotAvailableError("Extending a job is not available yet; submit it with more draws.")
+@router.post(
+    "/{job_id}/extend",
+    status_code=202,
+    response_model=JobResource,
+    openapi_extra=extension_body(),
+    responses=problems(*BODY, *NAMED, 409, 503),
+)
+def extend_job(
+    job_id: str,
+    body: JsonBody,
+    deps: Parts,
+    owner: Owner,
+    response: Response,
+    idempotency_key: Annotated[
+        str | None,
+        Header(description="The same key with the same body gives the first job again."),
+    ] = None,
+) -> JobResource:
+    """Add draws to an ended job of a sampler, without new warm-up: a new job, which has all."""
+    job = extend(deps, owner, job_id, body, _checked_key(idempotency_key))
+    response.headers["Location"] = f"/v1/jobs/{job.id}"
+    return job_resource(job)
 
 
 @router.get(

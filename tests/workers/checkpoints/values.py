@@ -73,7 +73,11 @@ def same(one: Any, other: Any) -> bool:
     if isinstance(one, Tensor):
         return _same_tensors(one, other)
     if isinstance(one, np.ndarray):
-        return one.dtype == other.dtype and one.shape == other.shape and one.tobytes() == other.tobytes()
+        return (
+            one.dtype == other.dtype
+            and one.shape == other.shape
+            and one.tobytes() == other.tobytes()
+        )
     if isinstance(one, float):
         return one == other or (math.isnan(one) and math.isnan(other))
     if isinstance(one, BaseModel | enum.Enum):
