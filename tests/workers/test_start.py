@@ -16,7 +16,9 @@ from workers.dispatch.task import Origin, Task
 from workers.execute import execute
 from workers.plan import Plan
 from workers.sink import StopReason
+from workers.store.artifacts import Artifacts
 from workers.store.draws import ArrowDraws
+from workers.store.tidy import tidy
 
 TIERS = ("interpreted", "compiled")
 #: Eight schools, non-centred: small, and no two coordinates alike.
@@ -333,3 +335,22 @@ def test_in_single_precision_too(house: House) -> None:
     whole = attempt(house, ENGINES["chees"], 1, "compiled", "single-whole", precision="float32")
     told(whole)
     assert_same_draws(house, again, whole)
+
+
+def test_in_an_object_store_too(house: House, whole: Callable[[str, str], Task]) -> None:
+    store = Artifacts("memory://interrupted")
+    first = attempt(house, ENGINES["nuts"], 1, "compiled", "object")
+    store.put(first.input_key, house.artifacts.get(first.input_key))
+    first = first.model_copy(update={"artifacts": store.url})
+    killed(first, 6)
+    # Such a store never shows what was not closed.
+    for name in ("draws", "stats"):
+        store.delete(f"{first.prefix}/{name}.arrow")
+    again = first.model_copy(update={"token": 2, "prefix": "jobs/object/2"})
+    assert resumed_at(told(again)) == 6
+    found = ArrowDraws(store, again.prefix)
+    expected = ArrowDraws(house.artifacts, whole("nuts", "compiled").prefix)
+    np.testing.assert_array_equal(found.values("theta"), expected.values("theta"))
+    tidy(store, "object", again.prefix)
+    names = [key.rpartition("/")[2] for key in store.list("jobs/object")]
+    assert names == ["draws.arrow", "result.json", "state", "stats.arrow"]

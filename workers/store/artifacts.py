@@ -5,6 +5,7 @@ datasets/<id>/<random>.arrow             the columns of a posted data set
 jobs/<id>/<token>/draws.arrow            draws of one attempt
 jobs/<id>/<token>/stats.arrow            its sampler statistics
 jobs/<id>/<token>/result.json            its findings
+jobs/<id>/<token>/draws.arrow.000000 ... the same in parts, in an object store before the end
 jobs/<id>/<token>/checkpoint.0, .1       what the next attempt goes on from, by turns
 jobs/<id>/<token>/state                  what another job may go on from
 """
@@ -40,7 +41,8 @@ class Artifacts:
         self.url = url
         self._files, root = fsspec.core.url_to_fs(url)
         self._root = root.rstrip("/")
-        self._local = isinstance(self._files, LocalFileSystem)
+        #: Whether it is a directory.
+        self.local = isinstance(self._files, LocalFileSystem)
 
     def close(self) -> None:
         """Forget cached listings; the store can be used on."""
@@ -55,7 +57,7 @@ class Artifacts:
             durable: whether it must be on disk when this returns.
         """
         path = self._path(key)
-        if not self._local:
+        if not self.local:
             self._files.pipe_file(path, content)
             return
         target = Path(path)
@@ -113,7 +115,7 @@ class Artifacts:
         An object store shows it once it is closed. The caller ends it with `seal`.
         """
         path = self._path(key)
-        if self._local:
+        if self.local:
             _make_directory(Path(path).parent)
             return Path(path).open("wb")
         return cast(BinaryIO, self._files.open(path, "wb"))
@@ -129,7 +131,7 @@ class Artifacts:
 
     def sync(self, file: BinaryIO) -> None:
         """See that what was written to a file from `open_write` is on disk, in a directory."""
-        if self._local:
+        if self.local:
             file.flush()
             os.fsync(file.fileno())
 
@@ -149,7 +151,7 @@ class Artifacts:
             ArtifactNotFoundError: there is none.
         """
         with self.open_read(key) as source:
-            if self._local:
+            if self.local:
                 return _mapped(source)
             with tempfile.TemporaryFile() as copy:
                 while block := source.read(1 << 20):

@@ -10,6 +10,7 @@ import numpy as np
 
 from workers.store.artifacts import Artifacts
 from workers.store.blocks import Array, Blocks, BlockWriter
+from workers.store.lost_table import LostTable
 from workers.store.quantity import Quantity
 
 #: Numbers read at a time: 32 MB.
@@ -53,7 +54,7 @@ class ArrowSink:
         return self._draws.draws, self._stats.draws
 
     def sync(self) -> None:
-        """See that what was written is on disk, where that can be."""
+        """See that what was written is there for another attempt, whatever befalls this one."""
         self._stats.sync()
         self._draws.sync()
 
@@ -68,13 +69,13 @@ class ArrowSink:
             Whether they are there; if not, nothing is written.
         """
         pairs = [
-            (self._stats, Blocks(self._artifacts, f"{prefix}/stats.arrow"), written[1]),
-            (self._draws, Blocks(self._artifacts, f"{prefix}/draws.arrow"), written[0]),
+            (self._stats, LostTable(self._artifacts, f"{prefix}/stats.arrow"), written[1]),
+            (self._draws, LostTable(self._artifacts, f"{prefix}/draws.arrow"), written[0]),
         ]
-        if not all(blocks.ends_at(draws) for _, blocks, draws in pairs):
+        if not all(table.ends_at(draws) for _, table, draws in pairs):
             return False
-        for writer, blocks, draws in pairs:
-            writer.adopt(blocks, draws)
+        for writer, table, draws in pairs:
+            writer.adopt(table.first(draws), draws)
         return True
 
     def draws(self) -> "ArrowDraws":
