@@ -106,8 +106,8 @@ class Keeper:
             return
         try:
             self._write(made())
-        except OSError as error:
-            # A full disk, perhaps: the run is worth more than its checkpoint.
+        except (OSError, TypeError) as error:
+            # A full disk, or what cannot be kept: the run is worth more than its checkpoint.
             self._tell(f"no checkpoint was written: {error}", "warning")
         self._last = self._clock()
         self._rest = REST * (self._last - now)
@@ -119,7 +119,10 @@ class Keeper:
             # Not waited for: a power cut within seconds costs an extension, not the result.
             draws, stats = self._sink.written
             content = pack(kept, {"written": [draws, stats]})
-            self._artifacts.put(f"{self._prefix}/{STATE}", content, durable=False)
+            try:
+                self._artifacts.put(f"{self._prefix}/{STATE}", content, durable=False)
+            except OSError as error:
+                self._tell(f"the run cannot be extended: {error}", "warning")
 
     def _write(self, checkpoint: Checkpoint) -> None:
         draws, stats = self._sink.written
