@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from services.processes import end_with_parent
 from tests.workers.dispatch.house import House
@@ -15,7 +16,7 @@ from workers.execute import execute
 from workers.store.draws import ArrowDraws
 from workers.unattended import Unattended
 
-ENGINE = {"kind": "nuts", "chains": 2, "warmup": 30, "draws": 700, "max_tree_depth": 3}
+ENGINE = {"kind": "nuts", "chains": 2, "warmup": 30, "draws": 350, "max_tree_depth": 3}
 #: A worker's process that keeps a checkpoint after every step.
 CHILD = """
 import sys
@@ -31,6 +32,7 @@ execute(Task.model_validate_json(sys.stdin.read()), lambda kind, payload: None, 
 """
 
 
+@pytest.mark.slow
 def test_a_killed_process_loses_nothing(tmp_path: Path) -> None:
     house = House(tmp_path)
     first = house.task(ENGINE, tier="interpreted")
@@ -41,7 +43,7 @@ def test_a_killed_process_loses_nothing(tmp_path: Path) -> None:
     child.stdin.write(first.model_dump_json().encode())
     child.stdin.close()
     end = time.monotonic() + 120
-    while ArrowDraws(house.artifacts, first.prefix).draws < 200:
+    while ArrowDraws(house.artifacts, first.prefix).draws < 100:
         assert child.poll() is None
         assert time.monotonic() < end
         time.sleep(0.01)
@@ -55,5 +57,5 @@ def test_a_killed_process_loses_nothing(tmp_path: Path) -> None:
     execute(whole, lambda kind, payload: None, Unattended())
     here, there = (ArrowDraws(house.artifacts, task.prefix) for task in (again, whole))
     np.testing.assert_array_equal(here.values("mu"), there.values("mu"))
-    assert here.draws == 700
+    assert here.draws == 350
     house.close()
