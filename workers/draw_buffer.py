@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from models.density import AbstractLogDensity
+from workers.checkpoints.checkpoint import Held
 from workers.engines.engine import Info
 from workers.sink import AbstractSink, Array
 
@@ -23,16 +24,31 @@ MOST_NUMBERS = 1 << 22
 class DrawBuffer:
     """Gathers an engine's draws and hands them to the sink in blocks."""
 
-    def __init__(self, density: AbstractLogDensity, sink: AbstractSink) -> None:
+    def __init__(
+        self, density: AbstractLogDensity, sink: AbstractSink, held: Held | None = None
+    ) -> None:
+        """Begin empty, or with what an interrupted run held."""
         self._density = density
         self._sink = sink
         shapes = [p.shape for p in density.parameters] + [d.shape for d in density.deterministics]
         self._width = density.dim + sum(math.prod(shape) for shape in shapes)
-        self._draws: list[Tensor] = []
+        held = held or Held()
+        self._draws: list[Tensor] = list(held.draws)
         self._stats: defaultdict[str, list[Tensor]] = defaultdict(list)
-        self._held = 0
+        self._stats.update({name: list(values) for name, values in held.stats.items()})
+        self._held = sum(z.shape[1] for z in self._draws)
         #: Whether every draw so far was finite.
         self.finite = True
+
+    @property
+    def held(self) -> Held:
+        """What waits to be written."""
+        return Held(tuple(self._draws), {name: tuple(v) for name, v in self._stats.items()})
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing waits: the draws so far are a whole number of blocks."""
+        return not self._held
 
     def add(self, info: Info) -> None:
         """Take what a step made; write once a block is full."""

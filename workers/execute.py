@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from contextlib import closing
+from functools import partial
 from importlib.metadata import version
 from typing import Any
 
@@ -15,9 +16,12 @@ from models.density import AbstractLogDensity, Note
 from models.toolchain import default_cache
 from models.traced import TracedDensity
 from workers.answer import write
+from workers.checkpoints.checkpoint import Checkpoint
+from workers.checkpoints.keeper import Keeper
 from workers.dispatch.task import Receipt, Task
 from workers.engines import AnyEngineOptions, build_engine
 from workers.engines.engine import EngineOptions
+from workers.engines.kernels.continuation import keepsake
 from workers.failure import failure
 from workers.inputs import read_input
 from workers.jobs import JobState
@@ -26,6 +30,7 @@ from workers.planner import Planner
 from workers.results import Diagnostics, Findings, Outcome, Result, Timing, Warning
 from workers.runner import run
 from workers.sink import Control, StopReason
+from workers.start import find_start
 from workers.store.artifacts import Artifacts
 from workers.store.draws import ArrowSink
 
@@ -71,14 +76,19 @@ def _attempt(task: Task, emit: Emit, control: Control, cache: Cache | None) -> R
     compiled = time.perf_counter() - began
     if (reason := control.stop()) is not None or not going:
         return Receipt(state=_ENDS[reason or StopReason.CANCELLED])
+    options = planner.options
     with closing(ArrowSink(artifacts, task.prefix, emit)) as sink:
+        keeper = Keeper(artifacts, task.prefix, sink, keepsake=partial(keepsake, options))
+        start = find_start(task, options, density, artifacts, sink, keeper)
         findings, phases = run(
-            build_engine(planner.options),
+            build_engine(options),
             density,
             seed=task.seed,
             sink=sink,
             control=control,
             before=planner.before,
+            start=start,
+            keeper=keeper,
         )
     reason = control.stop() if findings.outcome is Outcome.STOPPED else None
     if reason is not None and not _says_something(findings):
@@ -88,11 +98,16 @@ def _attempt(task: Task, emit: Emit, control: Control, cache: Cache | None) -> R
         compile=compiled,
         warmup=phases.get("warmup"),
         sample=phases.get("sample"),
-        total=time.perf_counter() - began,
+        total=time.perf_counter() - began + _earlier(start),
     )
     result = _result(task, planner, density, findings, timing, partial=reason is not None)
     artifacts.put(f"{task.prefix}/result.json", write(result))
     return Receipt(state=JobState.SUCCEEDED if reason is None else _ENDS[reason], result=True)
+
+
+def _earlier(start: Checkpoint | None) -> float:
+    """Return the seconds that attempts before took to where this one started."""
+    return sum(start.told.seconds.values()) if start else 0.0
 
 
 def _compile(task: Task, artifacts: Artifacts, cache: Cache | None) -> TracedDensity:

@@ -35,7 +35,13 @@ def read_input(artifacts: Artifacts, key: str) -> dict[str, Array]:
     Raises:
         DataError: an array cannot be used, or its data set has been deleted.
     """
-    return load_input(located(json.loads(artifacts.get(key)), artifacts))
+    return load_input(located(read_document(artifacts, key), artifacts))
+
+
+def read_document(artifacts: Artifacts, key: str) -> dict[str, Any]:
+    """Return a job's input as it was stored."""
+    document: dict[str, Any] = json.loads(artifacts.get(key))
+    return document
 
 
 def located(data: Mapping[str, Any], artifacts: Artifacts) -> Mapping[str, Any]:

@@ -10,7 +10,7 @@ import enum
 import secrets
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -76,6 +76,16 @@ class Progress(BaseModel):
     phase: str | None = None
 
 
+class JobOrigin(BaseModel):
+    """The job that another one goes on from."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    job: str
+    #: `extend`: with its draws; `warm_start`: with what it had learnt.
+    use: Literal["extend", "warm_start"]
+
+
 class Job(BaseModel):
     """A job as the store knows it. Dumped, it is the HTTP answer but for its links."""
 
@@ -95,6 +105,7 @@ class Job(BaseModel):
     #: Why it failed: an RFC 9457 problem `{type, title, detail, ...}`.
     error: dict[str, Any] | None = None
     labels: dict[str, str] = {}
+    origin: JobOrigin | None = None
 
     #: Who submitted it; a caller sees only its own jobs.
     owner: str = Field(exclude=True)

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from workers.checkpoints.checkpoint import Told
 from workers.engines.engine import Info
 from workers.running_r_hat import RunningRHat
 from workers.sink import AbstractSink
@@ -22,19 +23,27 @@ class Reporter:
     Args:
         sink: takes the events.
         clock: seconds that only move forward.
+        earlier: what an interrupted run had told, to go on from.
     """
 
-    def __init__(self, sink: AbstractSink, clock: Callable[[], float] = time.perf_counter) -> None:
+    def __init__(
+        self,
+        sink: AbstractSink,
+        clock: Callable[[], float] = time.perf_counter,
+        earlier: Told | None = None,
+    ) -> None:
+        earlier = earlier or Told()
         self._sink = sink
         self._clock = clock
-        self._began = self._last = clock()
+        self._last = clock()
+        self._began = self._last - sum(earlier.seconds.values())
         self._sent = -math.inf
         self._latest: Info | None = None
         self._elbo: list[tuple[int, float]] = []
-        self._r_hat = RunningRHat()
+        self._r_hat = RunningRHat(earlier.spread)
         self._draws: list[Tensor] = []
         #: Seconds by phase, `warmup` and `sample`; what is neither counts as `sample`.
-        self.timings: dict[str, float] = {}
+        self.timings: dict[str, float] = dict(earlier.seconds)
 
     def take(self, info: Info) -> None:
         """Note a step that has just been made."""
@@ -49,6 +58,11 @@ class Reporter:
             self._draws.append(info.draws)
         if now - self._sent >= INTERVAL:
             self._send(now)
+
+    def told(self) -> Told:
+        """Send what has not been sent, and return what another run would go on from."""
+        self.close()
+        return Told(dict(self.timings), self._r_hat.spread())
 
     def close(self) -> None:
         """Send what has not been sent."""

@@ -138,6 +138,13 @@ class JobRequest(Posted):
     )
     precision: Precision = "float64"
     tier: Tier = "auto"
+    warm_start_from: str | None = Field(
+        default=None,
+        min_length=1,
+        max_length=128,
+        description="The id of an ended job of a sampler on the same unknowns: chains start where "
+        "its chains ended, with its metric and step size, instead of at `init`.",
+    )
     resources: Resources = Resources()
     limits: Limits = Limits()
     labels: dict[LabelKey, LabelValue] = Field(default={}, max_length=64)

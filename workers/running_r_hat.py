@@ -8,6 +8,8 @@ is stricter. Shape letters: `C` chains, `K` draws of a block, `D` unconstrained 
 import torch
 from torch import Tensor
 
+from workers.checkpoints.checkpoint import Spread
+
 #: Draws per chain below which there is no number.
 FEWEST = 4
 
@@ -15,10 +17,17 @@ FEWEST = 4
 class RunningRHat:
     """Mean and spread of every chain so far; no draw is kept."""
 
-    def __init__(self) -> None:
+    def __init__(self, earlier: Spread | None = None) -> None:
+        """Begin, or go on from what an interrupted run had seen."""
         self._count = 0
         #: `C x D` each: means, and sums of squared distances from them.
         self._mean = self._spread = torch.zeros(())
+        if earlier is not None:
+            self._count, self._mean, self._spread = earlier.count, earlier.mean, earlier.spread
+
+    def spread(self) -> Spread | None:
+        """Return all that was seen; None where that is nothing."""
+        return Spread(self._count, self._mean, self._spread) if self._count else None
 
     def add(self, z: Tensor) -> None:
         """Take `C x K x D` unconstrained draws.

@@ -1,11 +1,12 @@
-"""Where a run's draws and events go, and who may stop it: the faces that the loop knows."""
+"""Where a run's draws, events and checkpoints go, and who may stop it: what the loop knows."""
 
 import enum
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 import numpy as np
 
+from workers.checkpoints.checkpoint import Checkpoint
 from workers.engines.engine import Draws
 from workers.plan import Plan
 
@@ -37,7 +38,7 @@ class AbstractSink(Protocol):
     """Takes what a run gives, as it comes."""
 
     def emit(self, kind: str, payload: dict[str, Any]) -> None:
-        """Take an event: `progress`, `elbo` or `log`."""
+        """Take an event: `progress`, `elbo`, `checkpoint` or `log`."""
 
     def write(self, draws: Mapping[str, Array], stats: Mapping[str, Array]) -> None:
         """Take a block: constrained draws `C x K x shape` by name, statistics `C x K` by name.
@@ -47,3 +48,18 @@ class AbstractSink(Protocol):
 
     def draws(self) -> Draws:
         """Return all that was written; nothing is written after."""
+
+
+class AbstractKeeper(Protocol):
+    """Keeps what a run would go on from, should it be interrupted."""
+
+    def offer(self, whole: bool, made: Callable[[], Checkpoint]) -> None:
+        """Keep a checkpoint if it is time.
+
+        Args:
+            whole: whether all draws are in blocks that are written.
+            made: makes it; called only if it is time.
+        """
+
+    def end(self, state: Any) -> None:
+        """Keep what another job may go on from: the engine's state after its last step."""

@@ -81,6 +81,7 @@ class AsyncClient:
     expectation = awaiting(expectation_calls.expectation)
     evidence = awaiting(expectation_calls.evidence)
     plot = awaiting(plot_calls.plot)
+    extend = awaiting(job_calls.extend)
     cancel = awaiting(job_calls.cancel)
     delete = awaiting(job_calls.delete)
     create_model = awaiting(model_calls.create_model)

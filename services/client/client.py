@@ -80,6 +80,7 @@ class Client:
     expectation = returning(expectation_calls.expectation)
     evidence = returning(expectation_calls.evidence)
     plot = returning(plot_calls.plot)
+    extend = returning(job_calls.extend)
     cancel = returning(job_calls.cancel)
     delete = returning(job_calls.delete)
     create_model = returning(model_calls.create_model)

@@ -16,6 +16,12 @@ class ModelBody(Posted):
     data: AnyData | None = None
 
 
+class ExtensionBody(Posted):
+    """How many draws to add to a job."""
+
+    draws: int = Field(ge=1, le=10_000_000, description="Per chain, beside those there are.")
+
+
 class PointBody(Posted):
     """Where to evaluate a log density: constrained values, or unconstrained coordinates."""
 
@@ -94,6 +100,7 @@ class ExpectationBody(Posted):
 
 JOB: TypeAdapter[JobRequest] = TypeAdapter(JobRequest)
 MODEL: TypeAdapter[ModelBody] = TypeAdapter(ModelBody)
+EXTENSION: TypeAdapter[ExtensionBody] = TypeAdapter(ExtensionBody)
 EXPECTATION: TypeAdapter[ExpectationBody] = TypeAdapter(ExpectationBody)
 DERIVATIVES: TypeAdapter[DerivativesBody] = TypeAdapter(DerivativesBody)
 POINT: TypeAdapter[PointBody] = TypeAdapter(PointBody)

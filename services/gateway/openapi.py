@@ -8,14 +8,20 @@ from pydantic import TypeAdapter
 from pydantic.json_schema import models_json_schema
 
 from services.errors import Problem
-from services.gateway.bodies import DerivativesBody, ExpectationBody, ModelBody, PointBody
+from services.gateway.bodies import (
+    DerivativesBody,
+    ExpectationBody,
+    ExtensionBody,
+    ModelBody,
+    PointBody,
+)
 from services.gateway.examples import DATA, DATASET_CSV, DATASET_JSON, EIGHT_SCHOOLS, jobs
 from services.gateway.ingest.ingestor import FORMATS
 from services.gateway.problems import MEDIA_TYPE
 from workers.engines import ENGINES
 from workers.request import JobRequest
 
-_BODIES = (JobRequest, ModelBody, PointBody, DerivativesBody, ExpectationBody)
+_BODIES = (JobRequest, ExtensionBody, ModelBody, PointBody, DerivativesBody, ExpectationBody)
 _REFERENCES = "#/components/schemas/{model}"
 
 _PROBLEMS = {
@@ -56,6 +62,11 @@ def body(model: type[Any], examples: dict[str, Any]) -> dict[str, Any]:
 def job_body() -> dict[str, Any]:
     """Describe the body of a job, with an example per engine."""
     return body(JobRequest, jobs(tuple(ENGINES)))
+
+
+def extension_body() -> dict[str, Any]:
+    """Describe the body of an extension."""
+    return body(ExtensionBody, {"a thousand more": {"draws": 1000}})
 
 
 def model_body() -> dict[str, Any]:

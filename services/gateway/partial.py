@@ -56,18 +56,18 @@ def _tier(job: Job, plan: Plan | None) -> str:
 
 def _elbo(store: Store, job: Job) -> ElboResult | None:
     """Gather the points of the ELBO trace from the events."""
-    steps: list[int] = []
-    trace: list[float | None] = []
+    # An attempt that goes on from a checkpoint tells again what came after it.
+    points: dict[int, float | None] = {}
     after = 0
     while batch := store.events(job.id, after, _BATCH):
         after = batch[-1].id
         for event in batch:
             if event.kind == "elbo":
-                steps += event.payload["steps"]
-                trace += event.payload["values"]
-    if not steps:
+                points.update(zip(event.payload["steps"], event.payload["values"], strict=True))
+    if not points:
         return None
-    return ElboResult(trace=trace, steps=steps, final=trace[-1], standard_error=None)
+    trace = list(points.values())
+    return ElboResult(trace=trace, steps=list(points), final=trace[-1], standard_error=None)
 
 
 def _seconds(job: Job) -> float:

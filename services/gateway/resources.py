@@ -4,7 +4,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from workers.jobs import Job, JobState, Progress
+from workers.jobs import Job, JobOrigin, JobState, Progress
 from workers.store.audit import Entry
 from workers.store.datasets import StoredDataset
 
@@ -38,6 +38,8 @@ class JobResource(Resource):
     attempts: int
     progress: Progress | None
     error: dict[str, Any] | None
+    #: The job that this one goes on from.
+    origin: JobOrigin | None
     links: JobLinks
 
 

@@ -13,6 +13,7 @@ from services.gateway.complaints import parse
 from services.gateway.datasets import bind
 from services.gateway.deps import Deps
 from services.gateway.json import canonical
+from services.gateway.origins import warm_start
 from services.gateway.room import check_room
 from workers.inputs import located
 from workers.jobs import Job
@@ -52,7 +53,9 @@ def submit(deps: Deps, caller: Caller, posted: Any, key: str | None) -> tuple[Jo
     parameters = laid_out(description)
     body.engine.check(sum(p.size for p in parameters), description["plates"])
     body.engine.check_parameters(parameters)
-    _check_draws(body, description, deps.settings.max_draws_bytes)
+    limit = deps.settings.max_draws_bytes
+    check_draws(body.engine, description, limit, f"engine.{_counting(body.engine)}")
+    origin = warm_start(deps, owner, body, description)
     sent = canonical(posted.get("data", {}))
     digest = hashlib.sha256(canonical({**posted, "data": None}) + sent).hexdigest()
     stored_data = canonical(data)
@@ -60,7 +63,7 @@ def submit(deps: Deps, caller: Caller, posted: Any, key: str | None) -> tuple[Jo
     if new:
         check_room(deps, caller, size)
     input_key = deps.artifacts.put_input(stored_data)
-    stored = {**body.stored(), "model": posted["model"]}
+    stored = {**body.stored(), "model": posted["model"], "origin": origin}
     try:
         job, created = deps.store.submit(
             owner,
@@ -126,12 +129,16 @@ def _refuse_unavailable(body: JobRequest) -> None:
         raise UnavailableError("resources.workers", "one worker per job for now; write 1")
 
 
-def _check_draws(body: JobRequest, description: Mapping[str, Any], limit: int) -> None:
-    size = draws_bytes(body.engine, description)
+def check_draws(engine: Any, description: Mapping[str, Any], limit: int, path: str) -> None:
+    """Refuse draws that would take more than so many bytes.
+
+    Raises:
+        TooLargeError: they would; the mistake is at `path`.
+    """
+    size = draws_bytes(engine, description)
     if size > limit:
-        option = _counting(body.engine)
         raise TooLargeError(
-            f"engine.{option}",
+            path,
             f"the draws would take {size / 2**30:.1f} GiB and the limit is "
-            f"{limit / 2**30:g} GiB; ask for fewer {option} or fewer chains",
+            f"{limit / 2**30:g} GiB; ask for fewer {_counting(engine)} or fewer chains",
         )

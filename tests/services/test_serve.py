@@ -138,6 +138,38 @@ def test_a_job_outlives_the_death_of_a_part(tmp_path: Path, victim: str, attempt
         end(process)
 
 
+@pytest.mark.ray
+@pytest.mark.slow
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="looks into /proc")
+def test_killed_as_a_whole_and_started_again_it_finishes_its_job(tmp_path: Path) -> None:
+    engine = {"kind": "nuts", "chains": 2, "draws": 300_000}
+    process = start(tmp_path)
+    try:
+        with Client(ready_url(process, tmp_path / LOG)) as client:
+            job = client.submit(NORMAL, {"y": [1.0, 2.0]}, engine, seed=1, tier="compiled")
+            for event in client.events(job):
+                if event.kind == "checkpoint" and event.data["draws"]:
+                    break
+        family = {process.pid, *below(process.pid)}
+        for pid in family:
+            os.kill(pid, signal.SIGKILL)
+        process.wait()
+        while living(family):
+            time.sleep(0.1)
+        process = start(tmp_path)
+        with Client(ready_url(process, tmp_path / LOG)) as client:
+            ended = client.wait(job, timeout=240.0)
+            assert (ended["state"], ended["attempts"]) == ("succeeded", 2)
+            said = [e.data["message"] for e in client.events(job) if e.kind == "log"]
+            assert any(message.startswith("goes on from step") for message in said)
+            whole = client.submit(NORMAL, {"y": [1.0, 2.0]}, engine, seed=1, tier="compiled")
+            client.wait(whole, timeout=240.0)
+            draws, expected = (client.draws(each)["mu"] for each in (job, whole))
+            assert (draws == expected).all()
+    finally:
+        end(process)
+
+
 def test_a_port_that_is_taken_is_a_sentence() -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))

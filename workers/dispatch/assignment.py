@@ -12,6 +12,8 @@ from workers.dispatch.backend import AbstractBackend, AbstractRun, WorkerLostErr
 from workers.dispatch.lease import Lease
 from workers.dispatch.task import Batch, Proposal, Receipt, Task
 from workers.jobs import JobState
+from workers.store.artifacts import Artifacts
+from workers.store.tidy import tidy
 
 log = structlog.get_logger()
 
@@ -106,7 +108,8 @@ class Assignment:
             self._log.warning("worker lost", action="lose_worker", cause=error.detail)
             if self._run is not None:
                 self._run.kill()
-            self._persist(self.lease.give_up)
+            cause = error.detail
+            self._persist(lambda: self.lease.give_up(cause))
 
     def _pump(self, run: AbstractRun) -> None:
         """Move events from the worker to the store until the run has ended."""
@@ -168,6 +171,15 @@ class Assignment:
         published = self._persist(lambda: self.lease.publish(receipt))
         action = "end_job" if published else "lose_lease"
         self._log.info("job ended", action=action, state=receipt.state, published=published)
+        if published:
+            self._tidy()
+
+    def _tidy(self) -> None:
+        """Delete what nobody needs any more; what stays behind by a fault goes with the job."""
+        try:
+            tidy(Artifacts(self._task.artifacts), self._task.job, self._task.prefix)
+        except Exception as error:
+            self._log.warning("not tidied", action="tidy_job", cause=str(error))
 
     def _persist(self, write: Callable[[], T]) -> T:
         """Write to the store, patiently: a locked or restarting database is no reason to stop."""
@@ -211,4 +223,5 @@ def task_of(lease: Lease, *, artifacts: str, threads: int) -> Task:
         queued_seconds=max((now - job.created_at).total_seconds(), 0.0),
         artifacts=artifacts,
         prefix=lease.prefix,
+        origin=request.get("origin"),
     )

@@ -86,12 +86,14 @@ class Lease:
         self._bell.ring(WORK)
         return released
 
-    def give_up(self) -> None:
-        """Let the job be taken from us as from a silent dispatcher; the attempt is counted."""
-        # A lease that has run out already: the store decides between queue, cancelled and failed.
-        self._store.heartbeat(self.job.id, self.token, -1.0)
+    def give_up(self, cause: str) -> None:
+        """Let the job be taken from us, its worker being lost; the attempt is counted.
+
+        Args:
+            cause: a clause for the job's log, and for its problem if this was the last attempt.
+        """
         self.lost.set()
-        self._store.requeue_expired()
+        self._store.give_up(self.job.id, self.token, cause)
         self.ring()
         self._bell.ring(WORK)
 

@@ -26,6 +26,16 @@ class Greeting(Message):
     version: str
 
 
+class Origin(Message):
+    """The job that another one goes on from."""
+
+    job: str
+    #: `extend`: with its draws and its last state; `warm_start`: with what it had learnt.
+    use: Literal["extend", "warm_start"]
+    #: Of its published artifacts.
+    prefix: str
+
+
 class Task(Message):
     """One attempt at one job, with all that a worker must know."""
 
@@ -54,6 +64,8 @@ class Task(Message):
     #: URL of the artifact store, and the key prefix of this attempt in it.
     artifacts: str
     prefix: str
+    #: The job that this one goes on from.
+    origin: Origin | None = None
 
 
 class Receipt(Message):

@@ -5,6 +5,9 @@ datasets/<id>/<random>.arrow             the columns of a posted data set
 jobs/<id>/<token>/draws.arrow            draws of one attempt
 jobs/<id>/<token>/stats.arrow            its sampler statistics
 jobs/<id>/<token>/result.json            its findings
+jobs/<id>/<token>/draws.arrow.000000 ... the same in parts, in an object store before the end
+jobs/<id>/<token>/checkpoint.0, .1       what the next attempt goes on from, by turns
+jobs/<id>/<token>/state                  what another job may go on from
 """
 
 import hashlib
@@ -24,6 +27,8 @@ from fsspec.implementations.local import LocalFileSystem
 
 from workers.store.errors import ArtifactKeyError, ArtifactNotFoundError
 
+#: The names of an attempt's checkpoints, and of the state that another job may go on from.
+CHECKPOINTS, STATE = ("checkpoint.0", "checkpoint.1"), "state"
 #: No part is `.` or `..`, none is hidden, none is a temporary file of ours (`name~random`).
 KEY = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*(/[A-Za-z0-9_][A-Za-z0-9_.-]*)*\Z")
 
@@ -36,16 +41,23 @@ class Artifacts:
         self.url = url
         self._files, root = fsspec.core.url_to_fs(url)
         self._root = root.rstrip("/")
-        self._local = isinstance(self._files, LocalFileSystem)
+        #: Whether it is a directory.
+        self.local = isinstance(self._files, LocalFileSystem)
 
     def close(self) -> None:
         """Forget cached listings; the store can be used on."""
         self._files.invalidate_cache()
 
-    def put(self, key: str, content: bytes) -> None:
-        """Store bytes under a key, all at once: a reader sees the old content or the new."""
+    def put(self, key: str, content: bytes, *, durable: bool = True) -> None:
+        """Store bytes under a key, all at once: a reader sees the old content or the new.
+
+        Args:
+            key: where.
+            content: what.
+            durable: whether it must be on disk when this returns.
+        """
         path = self._path(key)
-        if not self._local:
+        if not self.local:
             self._files.pipe_file(path, content)
             return
         target = Path(path)
@@ -54,12 +66,14 @@ class Artifacts:
         try:
             with temporary.open("wb") as file:
                 file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
+                if durable:
+                    file.flush()
+                    os.fsync(file.fileno())
             temporary.replace(target)
         finally:
             temporary.unlink(missing_ok=True)
-        _sync_directory(target.parent)
+        if durable:
+            _sync_directory(target.parent)
 
     def put_input(self, content: bytes) -> str:
         """Store a job's data under its digest, once, and return the key."""
@@ -101,7 +115,7 @@ class Artifacts:
         An object store shows it once it is closed. The caller ends it with `seal`.
         """
         path = self._path(key)
-        if self._local:
+        if self.local:
             _make_directory(Path(path).parent)
             return Path(path).open("wb")
         return cast(BinaryIO, self._files.open(path, "wb"))
@@ -115,11 +129,16 @@ class Artifacts:
         finally:
             self.seal(file)
 
-    def seal(self, file: BinaryIO) -> None:
-        """Close a file from `open_write`; in a directory its bytes are on disk then."""
-        if self._local and not file.closed:
+    def sync(self, file: BinaryIO) -> None:
+        """See that what was written to a file from `open_write` is on disk, in a directory."""
+        if self.local:
             file.flush()
             os.fsync(file.fileno())
+
+    def seal(self, file: BinaryIO) -> None:
+        """Close a file from `open_write`; in a directory its bytes are on disk then."""
+        if not file.closed:
+            self.sync(file)
         file.close()
 
     def map(self, key: str) -> memoryview:
@@ -132,7 +151,7 @@ class Artifacts:
             ArtifactNotFoundError: there is none.
         """
         with self.open_read(key) as source:
-            if self._local:
+            if self.local:
                 return _mapped(source)
             with tempfile.TemporaryFile() as copy:
                 while block := source.read(1 << 20):

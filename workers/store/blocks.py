@@ -6,7 +6,7 @@ its last whole block. Shape letters: `C` chains, `N` draws, `K` draws of a block
 """
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -20,6 +20,8 @@ Array = np.ndarray[Any, Any]
 
 #: Columns of blocks, of 330 bytes each, whose views are kept; of a table with more, made anew.
 _HELD = 1 << 16
+#: Bytes after which a segment takes no other block.
+_SEGMENT = 1 << 26
 
 
 class BlockWriter:
@@ -31,16 +33,51 @@ class BlockWriter:
         self._draws = 0
         self._file: BinaryIO | None = None
         self._stream: Any = None
+        #: Blocks since the last segment, where nobody sees the table before its end.
+        self._unseen: list[pa.RecordBatch] = []
+        self._segments = 0
 
     def write(self, block: Mapping[str, Array]) -> None:
         """Add a block, every quantity `C x K x shape`; readers see it when this returns."""
         chains, draws = next(iter(block.values())).shape[:2]
         quantities = [Quantity(name, values.shape[2:]) for name, values in block.items()]
         schema = schema_of(quantities, chains)
-        file, stream = self._open(schema)
-        stream.write_batch(_batch(schema, block, self._draws))
-        file.flush()
+        self._add(_batch(schema, block, self._draws), schema)
         self._draws += draws
+
+    @property
+    def draws(self) -> int:
+        """Draws per chain written."""
+        return self._draws
+
+    def adopt(self, blocks: Iterable[pa.RecordBatch], draws: int) -> None:
+        """Begin with the blocks of another table, so many draws per chain."""
+        for batch in blocks:
+            self._add(batch, batch.schema)
+        self._draws += draws
+
+    def sync(self) -> None:
+        """See that what was written outlives this process, and in a directory the machine's fall.
+
+        An object store shows a table at its end alone: what was added since the last time goes
+        into an object of its own, see `lost_table.py`.
+        """
+        if self._file is not None and self._artifacts.local:
+            self._artifacts.sync(self._file)
+        while self._unseen:
+            self._put_segment()
+
+    def _put_segment(self) -> None:
+        size, count = 0, 0
+        with pa.BufferOutputStream() as sink:
+            with pa.ipc.new_stream(sink, self._unseen[0].schema) as stream:
+                while count < len(self._unseen) and size < _SEGMENT:
+                    stream.write_batch(self._unseen[count])
+                    size, count = size + self._unseen[count].nbytes, count + 1
+            content = sink.getvalue().to_pybytes()
+        self._artifacts.put(segment(self._key, self._segments), content)
+        self._segments += 1
+        del self._unseen[:count]
 
     def close(self) -> None:
         """End the stream."""
@@ -49,6 +86,13 @@ class BlockWriter:
             self._artifacts.seal(self._file)
             self._file = self._stream = None
 
+    def _add(self, batch: pa.RecordBatch, schema: pa.Schema) -> None:
+        file, stream = self._open(schema)
+        stream.write_batch(batch)
+        file.flush()
+        if not self._artifacts.local:
+            self._unseen.append(batch)
+
     def _open(self, schema: pa.Schema) -> tuple[BinaryIO, Any]:
         if self._file is None:
             if self._draws:
@@ -56,6 +100,11 @@ class BlockWriter:
             self._file = self._artifacts.open_write(self._key)
             self._stream = pa.ipc.new_stream(self._file, schema)
         return self._file, self._stream
+
+
+def segment(key: str, number: int) -> str:
+    """Return the key of a part of a table, counted from 0."""
+    return f"{key}.{number:06d}"
 
 
 def _batch(schema: pa.Schema, block: Mapping[str, Array], first: int) -> pa.RecordBatch:

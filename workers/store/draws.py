@@ -10,6 +10,7 @@ import numpy as np
 
 from workers.store.artifacts import Artifacts
 from workers.store.blocks import Array, Blocks, BlockWriter
+from workers.store.lost_table import LostTable
 from workers.store.quantity import Quantity
 
 #: Numbers read at a time: 32 MB.
@@ -46,6 +47,36 @@ class ArrowSink:
             self._stats.write(stats)
         if draws:
             self._draws.write(draws)
+
+    @property
+    def written(self) -> tuple[int, int]:
+        """Draws per chain in the two tables."""
+        return self._draws.draws, self._stats.draws
+
+    def sync(self) -> None:
+        """See that what was written is there for another attempt, whatever befalls this one."""
+        self._stats.sync()
+        self._draws.sync()
+
+    def adopt(self, prefix: str, written: tuple[int, int]) -> bool:
+        """Begin with draws of another attempt or job: copy the first of its tables' blocks.
+
+        Args:
+            prefix: where they lie.
+            written: draws per chain to take of either table.
+
+        Returns:
+            Whether they are there; if not, nothing is written.
+        """
+        pairs = [
+            (self._stats, LostTable(self._artifacts, f"{prefix}/stats.arrow"), written[1]),
+            (self._draws, LostTable(self._artifacts, f"{prefix}/draws.arrow"), written[0]),
+        ]
+        if not all(table.ends_at(draws) for _, table, draws in pairs):
+            return False
+        for writer, table, draws in pairs:
+            writer.adopt(table.first(draws), draws)
+        return True
 
     def draws(self) -> "ArrowDraws":
         """End the streams and read them back."""

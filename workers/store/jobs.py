@@ -214,6 +214,7 @@ def job_of(row: RowMapping) -> Job:
         progress=row["progress"],
         error=row["error"],
         labels=request.get("labels", {}),
+        origin=request.get("origin"),
         owner=row["owner"],
         request=request,
         definition=row["definition"],

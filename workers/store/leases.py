@@ -21,12 +21,8 @@ from workers.store.schema import jobs
 #: A job whose workers were lost this often is failed, not queued again.
 MAX_ATTEMPTS = 3
 
-LEASE_LOST = {
-    "type": PROBLEM + "lease-lost",
-    "title": "The job's workers were lost",
-    "detail": f"The worker that computed this job was lost {MAX_ATTEMPTS} times; the model may "
-    "need more memory than a worker has. Make the job smaller or submit it again.",
-}
+#: Why an attempt ended of which nothing was heard any more.
+SILENT = "its lease ran out: the dispatcher fell silent"
 
 
 @dataclass(frozen=True)
@@ -116,6 +112,26 @@ def release(connection: Connection, job_id: str, token: int, now: datetime) -> b
     return _settle(connection, statement, JobState.QUEUED, now)
 
 
+def give_up(connection: Connection, job_id: str, token: int, cause: str, now: datetime) -> bool:
+    """Take a job from a worker that is lost, and tell why; its fate is that of `requeue_expired`.
+
+    Returns:
+        Whether the token still held the job; nothing has changed if not.
+    """
+    lost = (
+        select(jobs.c.attempts, jobs.c.cancel_requested)
+        .where(*events.held(job_id, token))
+        .with_for_update()
+    )
+    row = connection.execute(lost).first()
+    if row is None:
+        return False
+    message = {"level": "warning", "message": f"attempt {token} was lost: {cause}"}
+    events.append(connection, job_id, token, [("log", {**message, "attempt": token})], now)
+    state, statement = _fate(row.attempts, row.cancel_requested, cause, now)
+    return _settle(connection, statement.where(*events.held(job_id, token)), state, now)
+
+
 def requeue_expired(connection: Connection, now: datetime) -> list[str]:
     """Take jobs from workers that fell silent; return their ids.
 
@@ -131,17 +147,29 @@ def requeue_expired(connection: Connection, now: datetime) -> list[str]:
     )
     rows = connection.execute(lost).all()
     for row in rows:
-        state, statement = _fate(row.attempts, row.cancel_requested, now)
+        state, statement = _fate(row.attempts, row.cancel_requested, SILENT, now)
         _settle(connection, statement.where(*events.held(row.id, row.token)), state, now)
     return [row.id for row in rows]
 
 
-def _fate(attempts: int, cancel_requested: bool, now: datetime) -> tuple[JobState, Update]:
+def _fate(
+    attempts: int, cancel_requested: bool, cause: str, now: datetime
+) -> tuple[JobState, Update]:
     if cancel_requested:
         return JobState.CANCELLED, _ending(JobState.CANCELLED, None, now)
     if attempts >= MAX_ATTEMPTS:
-        return JobState.FAILED, _ending(JobState.FAILED, LEASE_LOST, now)
+        return JobState.FAILED, _ending(JobState.FAILED, _lease_lost(cause), now)
     return JobState.QUEUED, _requeueing()
+
+
+def _lease_lost(cause: str) -> dict[str, Any]:
+    return {
+        "type": PROBLEM + "lease-lost",
+        "title": "The job's workers were lost",
+        "detail": f"The worker that computed this job was lost {MAX_ATTEMPTS} times, the last time "
+        f"because {cause}. The model may need more memory than a worker has; make the job smaller "
+        "or submit it again.",
+    }
 
 
 def _ending(state: JobState, error: dict[str, Any] | None, now: datetime) -> Update:

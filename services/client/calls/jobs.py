@@ -34,8 +34,8 @@ def submit(
         engine: the engine's kind, or its options with `kind`.
         seed: 0 to 2^63 - 1; the service draws one where there is none.
         idempotency_key: two submissions under one key are one job; fresh when absent.
-        **circumstances: `precision`, `tier`, `resources`, `limits`, `labels`, `priority`, as in the
-            HTTP contract.
+        **circumstances: `precision`, `tier`, `warm_start_from`, `resources`, `limits`, `labels`,
+            `priority`, as in the HTTP contract.
 
     Raises:
         InputError: model or data cannot be sent.
@@ -83,6 +83,24 @@ def result(job: Job, *, partial: bool = False) -> Call[dict[str, Any]]:
     """
     query = {"partial": "true"} if partial else {}
     answer = yield Request("GET", f"/v1/jobs/{job_id(job)}/result", query=query)
+    return answer.json()
+
+
+def extend(job: Job, draws: int, *, idempotency_key: str | None = None) -> Call[dict[str, Any]]:
+    """Add draws per chain to an ended job; return the new job, which will have all of them.
+
+    Args:
+        job: of a sampler.
+        draws: how many to add.
+        idempotency_key: two requests under one key are one job; fresh when absent.
+
+    Raises:
+        ProblemError: the job has not ended, or has kept nothing to go on from.
+    """
+    headers = {"Idempotency-Key": idempotency_key or uuid.uuid4().hex}
+    path = f"/v1/jobs/{job_id(job)}/extend"
+    body = {"draws": draws}
+    answer = yield Request("POST", path, body=body, headers=headers, repeatable=True)
     return answer.json()
 
 

@@ -7,10 +7,11 @@ from fastapi import APIRouter, Header, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import StreamingResponse
 
-from services.errors import Complaint, InvalidInputError, NotAvailableError
+from services.errors import Complaint, InvalidInputError
 from services.gateway.audited import audited
 from services.gateway.deps import Author, JsonBody, Owner, Parts
-from services.gateway.openapi import BODY, NAMED, job_body, problems
+from services.gateway.extension import extend
+from services.gateway.openapi import BODY, NAMED, extension_body, job_body, problems
 from services.gateway.resources import JobPage, JobResource, job_resource
 from services.gateway.routes.paging import PageSize, PageToken
 from services.gateway.standing import Standing
@@ -95,11 +96,29 @@ def delete_job(job_id: str, deps: Parts, caller: Author) -> None:
     deps.artifacts.delete(f"jobs/{job_id}")
 
 
-@router.post("/{job_id}/extend", responses=problems(*NAMED, 422))
-def extend_job(job_id: str, deps: Parts, caller: Author) -> None:
-    """Add draws to an ended job (not available yet)."""
-    deps.store.get_job(caller.owner, job_id)
-    raise NotAvailableError("Extending a job is not available yet; submit it with more draws.")
+@router.post(
+    "/{job_id}/extend",
+    status_code=202,
+    response_model=JobResource,
+    openapi_extra=extension_body(),
+    responses=problems(*BODY, *NAMED, 409, 503),
+)
+def extend_job(
+    job_id: str,
+    body: JsonBody,
+    deps: Parts,
+    caller: Author,
+    response: Response,
+    idempotency_key: Annotated[
+        str | None,
+        Header(description="The same key with the same body gives the first job again."),
+    ] = None,
+) -> JobResource:
+    """Add draws to an ended job of a sampler, without new warm-up: a new job, which has all."""
+    with audited(deps.store, caller, "extend_job", job_id):
+        job = extend(deps, caller, job_id, body, _checked_key(idempotency_key))
+    response.headers["Location"] = f"/v1/jobs/{job.id}"
+    return job_resource(job)
 
 
 @router.get(

@@ -97,6 +97,16 @@ class House:
             time.sleep(0.005)
         raise AssertionError(f"no phase {phase} after {seconds} s: {events}")
 
+    def wait_for_checkpoint(self, job: Job, seconds: float = 60.0) -> None:
+        """Wait until the job has told of a checkpoint with draws."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            for event in self.store.events(job.id):
+                if event.kind == "checkpoint" and event.payload["draws"]:
+                    return
+            time.sleep(0.005)
+        raise AssertionError(f"no checkpoint after {seconds} s")
+
     def result(self, job: Job) -> dict[str, Any]:
         """Read a published result."""
         assert job.result_prefix is not None, job

@@ -101,6 +101,27 @@ def test_a_killed_workers_job_runs_again_to_its_end(
     assert house.result(ended)["diagnostics"]["divergences"] is not None
 
 
+def test_a_killed_workers_job_goes_on_from_its_checkpoint(
+    house: House, warm_cluster: ClusterBackend
+) -> None:
+    with house.dispatching(warm_cluster):
+        jobs = [house.submit({**LONG, "draws": 300_000}, tier="compiled") for _ in range(2)]
+        for job in jobs:
+            house.wait_for_checkpoint(job)
+        os.kill(warm_cluster.busy()[0], signal.SIGKILL)
+        ended = [house.wait(job, seconds=200) for job in jobs]
+    assert sorted(job.attempts for job in ended) == [1, 2]
+    one, other = (house.result(job) for job in ended)
+    assert one["summary"] == other["summary"]
+    assert one["diagnostics"] == other["diagnostics"]
+    (twice,) = (job for job in ended if job.attempts == 2)
+    said = [e.payload["message"] for e in house.store.events(twice.id) if e.kind == "log"]
+    assert any(message.startswith("attempt 1 was lost: the worker died") for message in said)
+    assert any(message.startswith("goes on from step") for message in said)
+    names = {key.rpartition("/")[2] for key in house.artifacts.list(f"jobs/{twice.id}")}
+    assert names == {"draws.arrow", "stats.arrow", "result.json", "state"}, "tidied up"
+
+
 def test_a_step_that_never_returns_is_ended_by_force(
     house: House, warm_cluster: ClusterBackend
 ) -> None:

@@ -129,11 +129,13 @@ def test_a_job_that_kills_its_workers_fails_in_the_end(house: House) -> None:
     with house.dispatching(backend):
         job = house.submit()
         for number in range(3):
-            backend.run(number).script.append(WorkerLostError("gone"))
+            cause = "gone" if number == 2 else "away"
+            backend.run(number).script.append(WorkerLostError(cause))
         ended = house.wait(job)
     assert (ended.state, ended.attempts) == (JobState.FAILED, 3)
     assert ended.error is not None
     assert ended.error["type"].endswith("lease-lost")
+    assert "the last time because gone" in ended.error["detail"]
 
 
 def test_a_worker_that_does_not_take_the_job_is_survived(house: House) -> None:

@@ -60,7 +60,9 @@ def test_a_plan_is_written_while_the_job_is_ours(house: House, lease: Lease) -> 
 
 
 def test_giving_up_costs_an_attempt_and_releasing_does_not(house: House, lease: Lease) -> None:
-    lease.give_up()
+    lease.give_up("the worker died")
+    told = house.store.events(lease.job.id)[-2]
+    assert (told.kind, told.payload["message"]) == ("log", "attempt 1 was lost: the worker died")
     seen = house.store.get_job(None, lease.job.id)
     assert (seen.state, seen.attempts) == (JobState.QUEUED, 1)
     claim = house.store.claim("here", 30.0)

@@ -36,7 +36,7 @@ class TestSubmit:
         shown = json.loads(submit(store).model_dump_json())
         assert set(shown) == {
             *("id", "state", "engine", "seed", "created_at", "started_at", "finished_at"),
-            *("attempts", "progress", "error", "labels"),
+            *("attempts", "progress", "error", "labels", "origin"),
         }
         assert shown["created_at"] == "2026-01-01T00:00:00Z"
 

@@ -198,6 +198,37 @@ class TestLostLease:
         assert store.requeue_expired(clock.now) == [job.id]
 
 
+class TestGivingUp:
+    def test_it_is_as_if_the_lease_had_run_out(self, store: Store) -> None:
+        job = submit(store)
+        claim = take(store)
+        assert store.give_up(job.id, claim.token, "the worker died")
+        seen = store.get_job(None, job.id)
+        assert (seen.state, seen.attempts) == (JobState.QUEUED, 1)
+        kinds = [(event.id, event.kind) for event in store.events(job.id)]
+        assert kinds == [(1, "state"), (2, "state"), (3, "log"), (4, "state")]
+        message = store.events(job.id)[2].payload["message"]
+        assert message == f"attempt {claim.token} was lost: the worker died"
+        assert not store.give_up(job.id, claim.token, "the worker died again"), "it is not ours"
+        assert len(store.events(job.id)) == 4
+
+    def test_the_last_cause_is_the_jobs_problem(self, store: Store) -> None:
+        job = submit(store)
+        for number in range(MAX_ATTEMPTS):
+            assert store.give_up(job.id, take(store).token, f"of cause {number}")
+        ended = store.get_job(None, job.id)
+        assert ended.state is JobState.FAILED
+        assert ended.error is not None
+        assert f"because of cause {MAX_ATTEMPTS - 1}" in ended.error["detail"]
+
+    def test_a_job_that_was_to_be_cancelled_is(self, store: Store) -> None:
+        job = submit(store)
+        claim = take(store)
+        store.request_cancel("ann", job.id)
+        assert store.give_up(job.id, claim.token, "the worker died")
+        assert store.get_job(None, job.id).state is JobState.CANCELLED
+
+
 class TestRelease:
     def test_the_attempt_is_not_counted(self, store: Store) -> None:
         job = submit(store)

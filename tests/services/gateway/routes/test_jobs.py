@@ -26,6 +26,7 @@ FIELDS = {
     "attempts",
     "progress",
     "error",
+    "origin",
     "links",
 }
 
@@ -41,7 +42,14 @@ def test_a_job_is_accepted(web: Web, deps: Deps) -> None:
     assert job["engine"]["kind"] == "nuts"
     assert job["engine"]["draws"] == 100
     assert job["engine"]["chains"] == 4
-    assert job["started_at"] is job["finished_at"] is job["progress"] is job["error"] is None
+    assert (
+        job["started_at"]
+        is job["finished_at"]
+        is job["progress"]
+        is job["error"]
+        is job["origin"]
+        is None
+    )
     assert web.get(answer.headers["location"]).json() == job
     stored = deps.store.get_job(None, job["id"])
     assert deps.artifacts.exists(stored.input_key)
@@ -142,10 +150,19 @@ def test_deleting(web: Web, deps: Deps) -> None:
     assert deps.artifacts.list(f"jobs/{job['id']}") == []
 
 
-def test_extending_is_to_come(web: Web) -> None:
+def test_a_job_that_has_not_ended_is_not_extended(web: Web) -> None:
     job = web.post("/v1/jobs", BODY).json()
-    found = assert_problem(web.post(f"{job['links']['self']}/extend", {"draws": 5}), 422)
-    assert "not available yet" in found["detail"]
+    assert_problem(web.post(f"{job['links']['self']}/extend", {"draws": 5}), 409)
+    web.post(job["links"]["cancel"])
+    assert_problem(web.post(f"{job['links']['self']}/extend", {"draws": 5}), 409)
+    assert_problem(web.post("/v1/jobs/none/extend", {"draws": 5}), 404)
+
+
+@pytest.mark.parametrize("body", [{}, {"draws": 0}, {"draws": "five"}, {"draws": 5, "warmup": 1}])
+def test_a_bad_extension_is_refused(web: Web, body: Any) -> None:
+    job = web.post("/v1/jobs", BODY).json()
+    found = assert_problem(web.post(f"{job['links']['self']}/extend", body), 422)
+    assert found["errors"][0]["path"] in ("draws", "warmup")
 
 
 def test_events(web: Web) -> None:

@@ -1,0 +1,26 @@
+"""What stays of an ended job."""
+
+from tests.workers.store.test_artifacts import artifacts as artifacts
+from workers.store.artifacts import CHECKPOINTS, Artifacts
+from workers.store.blocks import segment
+from workers.store.tidy import tidy
+
+
+def test_what_was_published_stays_alone(artifacts: Artifacts) -> None:
+    for token in (1, 2, 12):
+        for name in (
+            "draws.arrow",
+            "result.json",
+            "state",
+            segment("stats.arrow", 3),
+            *CHECKPOINTS,
+        ):
+            artifacts.put(f"jobs/a/{token}/{name}", b"x")
+    artifacts.put("jobs/ab/1/checkpoint.0", b"x")
+    tidy(artifacts, "a", "jobs/a/2")
+    kept = [f"jobs/a/2/{name}" for name in ("draws.arrow", "result.json", "state")]
+    assert artifacts.list("jobs/a") == kept
+    assert artifacts.exists("jobs/ab/1/checkpoint.0")
+    tidy(artifacts, "a", "jobs/a/2")
+    tidy(artifacts, "never", "jobs/never/1")
+    assert artifacts.list("jobs/a") == kept

@@ -1,0 +1,22 @@
+"""What an ended job keeps: the artifacts that were published, and nothing that led there."""
+
+import re
+
+from workers.store.artifacts import CHECKPOINTS, Artifacts
+
+#: The end of the name of a part of a table, see `blocks.segment`.
+SEGMENT = re.compile(r"\.arrow\.[0-9]+\Z")
+
+
+def tidy(artifacts: Artifacts, job_id: str, kept: str) -> None:
+    """Delete a job's checkpoints, with the parts of tables, and what its lost attempts left.
+
+    Args:
+        artifacts: where they lie.
+        job_id: the job, which has ended.
+        kept: the prefix of the attempt that ended it.
+    """
+    for key in artifacts.list(f"jobs/{job_id}"):
+        prefix, _, name = key.rpartition("/")
+        if prefix != kept or name in CHECKPOINTS or SEGMENT.search(name):
+            artifacts.delete(key)
