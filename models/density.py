@@ -118,6 +118,16 @@ class AbstractLogDensity(ABC):
         """Where native code finds the log density of the posterior, on the compiled tier."""
         return None
 
+    def trouble(self, z: Tensor) -> str | None:
+        """Return what the model itself says of a point, `D`, without a finite log density.
+
+        None where it says nothing.
+        """
+        return None
+
+    def close(self) -> None:  # noqa: B027
+        """Let go of what outlives the object, such as a process; asked for nothing afterwards."""
+
     @abstractmethod
     def hessian(self, z: Tensor, target: Target = Target.POSTERIOR) -> Tensor:
         """Return the Hessian with respect to `z`, `C x D x D` in `dtype`."""
