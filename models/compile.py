@@ -59,7 +59,9 @@ def compile_model(
         ModelError: the definition or the data cannot be used; `path` says where.
     """
     if isinstance(definition, StanDefinition):
-        return compile_stan(definition.source, data, precision(precision_name), seed)
+        return compile_stan(
+            definition.source, data, precision(precision_name), seed, seconds=limits.seconds
+        )
     return _traced(definition, data, precision_name, device, limits, cache)
 
 

@@ -65,7 +65,9 @@ class Child:
         self._rows = 0
         self._model: Model | None = None
         self._transforms: Model | None = None
-        self._source = b""
+        #: The program as the compiler hands it on, and the text of that of its transforms.
+        self._program, self._bare = "", b""
+        self._data, self._seed = b"{}", 0
         self._draws: tuple[ctypes.Array[Any], ctypes.Array[Any]] | None = None
         #: Whether there is something to do, and a number that changes while it goes on.
         self._busy, self._turns = False, 0
@@ -104,18 +106,17 @@ class Child:
         return json.dumps(task(question)).encode()
 
     def _do_translate(self, question: dict[str, Any]) -> dict[str, Any]:
-        self._library.translate(question["source"].encode())
+        self._program = self._library.translate(question["source"].encode())
         return {}
 
-    def _do_program(self, question: dict[str, Any]) -> dict[str, Any]:
-        """Take a program; its data follow."""
-        self._source, self._seed = question["source"].encode(), question["seed"]
-        self._bare = question["transforms"].encode()
+    def _do_transforms(self, question: dict[str, Any]) -> dict[str, Any]:
+        """Take the program of the transforms alone; the data follow."""
+        self._bare, self._seed = question["source"].encode(), question["seed"]
         return {}
 
     def _build(self, data: bytes) -> bytes:
         self._data = data
-        self._model = model = self._library.model(self._source, data, self._seed)
+        self._model = model = self._library.model(self._program, data, self._seed)
         facts = {"dim": model.dim, "columns": model.columns, "coordinates": model.coordinates}
         return json.dumps(facts).encode()
 
@@ -182,7 +183,8 @@ class Child:
 
     def _of_transforms(self) -> Model:
         if self._transforms is None:
-            self._transforms = self._library.model(self._bare, self._data, self._seed)
+            program = self._library.translate(self._bare)
+            self._transforms = self._library.model(program, self._data, self._seed)
         return self._transforms
 
     def _evaluate(self, model: Model, rows: int) -> None:

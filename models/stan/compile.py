@@ -14,7 +14,7 @@ from models.precision import Precision
 from models.stan.density import StanDensity
 from models.stan.messages import build_error, compile_error
 from models.stan.outline import StanOutline, outline
-from models.stan.process import MEMORY, Facts, RefusedError, StanProcess, too_much_memory
+from models.stan.process import MEMORY, SECONDS, Facts, RefusedError, StanProcess
 from models.stan.quantities import Quantity, quantities, sizes
 from models.stan.text import StanText
 
@@ -24,7 +24,15 @@ Data = Mapping[str, NDArray[Any]]
 _SEEDS = 2**32
 
 
-def compile_stan(source: str, data: Data, precision: Precision, seed: int = 0) -> StanDensity:
+def compile_stan(
+    source: str,
+    data: Data,
+    precision: Precision,
+    seed: int = 0,
+    *,
+    seconds: float = SECONDS,
+    memory: int = MEMORY,
+) -> StanDensity:
     """Compile a program with its data to a log density, and evaluate it once.
 
     Args:
@@ -32,12 +40,14 @@ def compile_stan(source: str, data: Data, precision: Precision, seed: int = 0) -
         data: arrays by name; those that the program does not declare are ignored.
         precision: of points and gradients.
         seed: of the random numbers of transformed data and generated quantities.
+        seconds: of processor time for one evaluation, and for the compiler.
+        memory: bytes that the program may take.
 
     Raises:
         ModelError: the program or the data cannot be used; `path` says where.
     """
     text = StanText(source)
-    process = StanProcess(threads=torch.get_num_threads())
+    process = StanProcess(torch.get_num_threads(), memory, seconds)
     try:
         return _built(process, text, data, precision, seed % _SEEDS)
     except BaseException:
@@ -55,9 +65,9 @@ def _built(
     declared = outline(text)
     given = _document(declared, data)
     try:
-        process.build(text.source, text.transforms(), given, seed)
+        process.build(text.transforms(), given, seed)
     except RefusedError as error:
-        raise _complaint(str(error), declared) from None
+        raise _complaint(process, str(error), declared) from None
     _refuse_silence(declared, process.facts)
     density = StanDensity(
         process,
@@ -69,7 +79,7 @@ def _built(
     # It ends here if it ends the process or takes too long; and a want of memory looks like a
     # point outside of the support.
     if not np.isfinite(density.at_origin) and "bad_alloc" in (_at_origin(density) or ""):
-        raise too_much_memory(MEMORY)
+        raise process.too_large()
     return density
 
 
@@ -77,9 +87,9 @@ def _at_origin(density: StanDensity) -> str | None:
     return density.trouble(torch.zeros(density.dim, dtype=torch.float64))
 
 
-def _complaint(message: str, declared: StanOutline) -> Exception:
+def _complaint(process: StanProcess, message: str, declared: StanOutline) -> Exception:
     if "bad_alloc" in message:
-        return too_much_memory(MEMORY)
+        return process.too_large()
     return build_error(message, declared.data_names)
 
 

@@ -113,13 +113,13 @@ class Library:
         finally:
             self._c.stanli_string_free(found)
 
-    def model(self, source: bytes, data: bytes, seed: int) -> "Model":
-        """Return a program with its data, a JSON object.
+    def model(self, program: str, data: bytes, seed: int) -> "Model":
+        """Return a translated program with its data, a JSON object.
 
         Raises:
             ProgramError: they do not fit.
         """
-        return Model(self._c, self._build, self.translate(source), data, seed)
+        return Model(self._c, self._build, program, data, seed)
 
 
 class Model:

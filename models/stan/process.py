@@ -124,26 +124,25 @@ class StanProcess:
         self._end()
 
     def translate(self, source: str) -> None:
-        """Compile a program, and forget it.
+        """Compile a program.
 
         Raises:
             RefusedError: it does not compile.
         """
         self.ask("translate", source=source)
 
-    def build(self, source: str, transforms: str, data: bytes, seed: int) -> None:
-        """Compile a program for data; `facts` tells about it.
+    def build(self, transforms: str, data: bytes, seed: int) -> None:
+        """Make a density of the program that was compiled; `facts` tells about it.
 
         Args:
-            source: the program.
-            transforms: that whose log density is that of its transforms.
+            transforms: the program whose log density is that of the other's transforms.
             data: a JSON object.
             seed: of its random numbers.
 
         Raises:
-            RefusedError: it does not compile, or the data do not fit.
+            RefusedError: the data do not fit.
         """
-        self.ask("program", source=source, transforms=transforms, seed=seed)
+        self.ask("transforms", source=transforms, seed=seed)
         with self._lock:
             facts = json.loads(self._request(child.DATA, 0, data))
         columns = tuple(tuple(names) for names in facts["columns"])
@@ -176,7 +175,7 @@ class StanProcess:
                 results = self._evaluated(what, z[some])
                 value[some] = results[: len(value[some])]
                 slopes = results[self._batch : self._batch + gradient[some].size]
-                gradient[some] = slopes.reshape(-1, dim)
+                gradient[some] = slopes.reshape(gradient[some].shape)
         return value, gradient
 
     def columns(self, z: Array, alike: bool = False) -> Array:
@@ -193,7 +192,7 @@ class StanProcess:
             some = slice(first, first + self._batch)
             with self._lock:
                 results = self._evaluated(child.ALIKE if alike else child.COLUMNS, z[some])
-                out[some] = results[: out[some].size].reshape(-1, width)
+                out[some] = results[: out[some].size].reshape(out[some].shape)
         return out
 
     def reason(self, z: Array) -> str:
@@ -305,6 +304,13 @@ class StanProcess:
             body += part
         return body
 
+    def too_large(self) -> TooLargeError:
+        """Return what is said of a program that asks for more memory than it may."""
+        size = f"{self._memory / 2**30:.1f} GiB"
+        return TooLargeError(
+            "model", f"the program takes more than {size} of memory; use smaller shapes"
+        )
+
     def _death(self) -> Exception:
         """Return why the process ended."""
         with contextlib.suppress(subprocess.TimeoutExpired):
@@ -318,21 +324,13 @@ class StanProcess:
                 "vector operations instead of loops, or less data",
             )
         if code == -signal.SIGKILL:
-            return too_much_memory(self._memory)
+            return self.too_large()
         how = f"with code {code}" if code is None or code >= 0 else f"by {_signal(-code)}"
         return DefinitionError(
             "model",
             f"the program ended the process that evaluates it, {how}; "
             "look for recursion without end and for what the functions are called with",
         )
-
-
-def too_much_memory(most: int) -> TooLargeError:
-    """Return what is said of a program that asks for more memory than there is."""
-    return TooLargeError(
-        "model",
-        f"the program takes more than {most / 2**30:.1f} GiB of memory; use smaller shapes",
-    )
 
 
 def _environment() -> dict[str, str]:

@@ -17,6 +17,7 @@ import torch
 from models.compile import check_model
 from models.definition import StanDefinition, parse_definition
 from models.errors import DefinitionError, ModelError, TooLargeError
+from models.estimate import Limits
 from services.gateway import frames
 from services.gateway.derivatives import derivatives
 from services.gateway.evaluation import log_density
@@ -80,7 +81,8 @@ def check(task: Mapping[str, Any]) -> dict[str, Any]:
     """Check and describe a model."""
     definition = parse_definition(task["definition"])
     data = None if task["data"] is None else _data(task, definition)
-    return check_model(definition, data).model_dump(mode="json")
+    limits = Limits(seconds=task.get("seconds", Limits.seconds))
+    return check_model(definition, data, limits=limits).model_dump(mode="json")
 
 
 def evaluate(task: Mapping[str, Any]) -> dict[str, Any]:
