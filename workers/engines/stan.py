@@ -145,7 +145,9 @@ class Stan(AbstractEngine[StanOptions, StanState]):
         after = replace(state, handed=state.handed + count, divergences=divergences)
         progress = {"divergences": float(divergences)} if stats else {}
         done = self.options.warmup + after.handed
-        return after, Info("sample", done, self._total, draws, stats, progress=progress)
+        # Without parameters there is no chain: draws are independent.
+        phase = "sample" if density.dim else "draw"
+        return after, Info(phase, done, self._total, draws, stats, progress=progress)
 
     def _fetched(
         self, density: StanDensity, first: int, count: int
