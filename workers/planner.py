@@ -9,7 +9,6 @@ import torch
 from pydantic import TypeAdapter
 
 from models.compile import CompiledDensity
-from models.traced import TracedDensity
 from workers.choice import AutoOptions, choose
 from workers.engines import AnyEngineOptions, engine_of
 from workers.engines.engine import EngineOptions
@@ -82,9 +81,6 @@ class Planner:
     def _start_tier(self) -> Tier | None:
         kind = None if isinstance(self._asked, AutoOptions) else engine_of(self._asked)
         if kind is not None and not kind.compiles:
-            return None
-        if not isinstance(self._density, TracedDensity):
-            # Another's library computes it: there is one tier.
             return None
         tier = Tier(
             self._density,

@@ -29,6 +29,8 @@ REQUEST, REPLY = struct.Struct("=BII"), struct.Struct("=BQ")
 GRADIENTS, TRANSFORMS, COLUMNS, ALIKE = 1, 2, 3, 4
 #: Asked with a JSON object, whose `task` says what; and data, which follow a program.
 QUESTION, DATA = 5, 6
+#: The state of the exchange's slot that waits for an answer.
+ASKED = 1
 #: How this process ends when one evaluation takes too long.
 LATE = 75
 #: The numbers of shared memory before the arrays: whether to stop, how far the sampler is.
@@ -46,13 +48,24 @@ class Child:
         library: path of the library.
         threads: how many may evaluate rows at a time.
         seconds: of processor time that one evaluation may take.
+        code: path of the exchange with native code; empty where there is none.
     """
 
     def __init__(
-        self, channel: socket.socket, shared: int, library: str, threads: int, seconds: float
+        self,
+        channel: socket.socket,
+        shared: int,
+        library: str,
+        threads: int,
+        seconds: float,
+        code: str,
     ) -> None:
         self._channel, self._shared = channel, shared
         self._library = Library(library)
+        self._code = ctypes.CDLL(code) if code else None
+        #: Where the exchange's slots tell their state, and how many points were begun.
+        self._slots: list[tuple[ctypes.c_uint32, ctypes.c_int64]] = []
+        self._exchanged: mmap.mmap | None = None
         self._threads, self._seconds = threads, seconds
         self._pool = None
         if threads > 1:
@@ -126,6 +139,24 @@ class Child:
         self._base = ctypes.addressof(ctypes.c_char.from_buffer(self._memory))
         self._rows = question["rows"]
         return {}
+
+    def _do_exchange(self, question: dict[str, Any]) -> int:
+        """Answer native code from now on, by memory that lies behind the arrays."""
+        assert self._code is not None
+        slots, stride, model = question["slots"], question["stride"], self._known()
+        size = ctypes.c_int64
+        self._exchanged = mmap.mmap(self._shared, slots * stride, offset=question["offset"])
+        base = ctypes.addressof(ctypes.c_char.from_buffer(self._exchanged))
+        begun = self._code.credence_exchange_begun()
+        self._slots = [
+            (ctypes.c_uint32.from_address(at), size.from_address(at + begun))
+            for at in range(base, base + slots * stride, stride)
+        ]
+        started: int = self._code.credence_exchange_answer(
+            ctypes.c_void_p(base), size(slots), size(stride), size(model.dim),
+            size(question["lanes"]), ctypes.c_void_p(model.gradient_address), model.handle,
+        )  # fmt: skip
+        return started
 
     def _do_reason(self, question: dict[str, Any]) -> str:
         return self._known().reason(self._points)
@@ -217,14 +248,16 @@ class Child:
             if ends.poll(250):
                 os._exit(0)
             used, now, turns = time.process_time(), time.monotonic(), self._progress()
-            if not self._busy or turns != seen:
+            asked = self._busy or any(state.value == ASKED for state, _ in self._slots)
+            if not asked or turns != seen:
                 seen, since, begun = turns, used, now
             elif used - since > self._seconds or now - begun > 20 * self._seconds:
                 os._exit(LATE)
 
     def _progress(self) -> int:
         models = (self._model, self._transforms)
-        return self._turns + sum(model.turns for model in models if model is not None)
+        own = sum(model.turns for model in models if model is not None)
+        return self._turns + own + sum(begun.value for _, begun in self._slots)
 
 
 def _receive(channel: socket.socket, size: int) -> bytes | None:
@@ -244,11 +277,11 @@ def main(arguments: list[str]) -> None:
 
     Args:
         arguments: descriptors of the socket and of the shared memory, path of the library,
-            threads, seconds of one evaluation, bytes of memory.
+            threads, seconds of one evaluation, bytes of memory, path of the exchange or nothing.
     """
-    descriptor, shared, library, threads, seconds, memory = arguments
+    descriptor, shared, library, threads, seconds, memory, code = arguments
     channel = socket.socket(fileno=int(descriptor))
-    child = Child(channel, int(shared), library, int(threads), float(seconds))
+    child = Child(channel, int(shared), library, int(threads), float(seconds), code)
     confined = confine(int(memory))
     channel.sendall(REPLY.pack(int(confined), 0))
     child.serve()

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,13 +11,16 @@ from numpy.typing import NDArray
 
 from models.density import Parameter
 from models.errors import DataError, UnavailableError
+from models.native.values import UnsupportedError
 from models.precision import Precision
 from models.stan.density import StanDensity
+from models.stan.exchange import ExchangeProgram
 from models.stan.messages import build_error, compile_error
 from models.stan.outline import StanOutline, outline
 from models.stan.process import MEMORY, SECONDS, Facts, RefusedError, StanProcess
 from models.stan.quantities import Quantity, quantities, sizes
 from models.stan.text import StanText
+from models.toolchain import ToolchainError, default_cache
 
 Data = Mapping[str, NDArray[Any]]
 
@@ -47,7 +51,7 @@ def compile_stan(
         ModelError: the program or the data cannot be used; `path` says where.
     """
     text = StanText(source)
-    process = StanProcess(torch.get_num_threads(), memory, seconds)
+    process = StanProcess(torch.get_num_threads(), memory, seconds, _code())
     try:
         return _built(process, text, data, precision, seed % _SEEDS)
     except BaseException:
@@ -81,6 +85,15 @@ def _built(
     if not np.isfinite(density.at_origin) and "bad_alloc" in (_at_origin(density) or ""):
         raise process.too_large()
     return density
+
+
+def _code() -> Path | None:
+    """Return the exchange with native code, where it has been built already."""
+    try:
+        program, kept = ExchangeProgram(), default_cache()
+        return program.build(kept) if program.ready(kept) else None
+    except (UnsupportedError, ToolchainError):
+        return None
 
 
 def _at_origin(density: StanDensity) -> str | None:

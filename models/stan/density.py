@@ -7,6 +7,7 @@ not say what is prior and what is likelihood, so its likelihood is all that it a
 """
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,9 @@ from torch import Tensor
 from models.density import AbstractLogDensity, Deterministic, Note, Parameter, Target, Terms
 from models.dimensions import Dims
 from models.errors import DataError, UnavailableError
+from models.native.handle import DensityHandle
 from models.stan.differences import jacobian
+from models.stan.exchange import ExchangeProgram
 from models.stan.process import RefusedError, StanProcess
 from models.stan.quantities import Quantity
 
@@ -68,6 +71,9 @@ class StanDensity(AbstractLogDensity):
         self.dtype, self.device = dtype, torch.device("cpu")
         self.tier = "interpreted"
         self.notes: tuple[Note, ...] = ()
+        #: Whom native code asks.
+        self._asked: StanProcess | None = None
+        self._handle: DensityHandle | None = None
 
     @property
     def process(self) -> StanProcess:
@@ -77,6 +83,46 @@ class StanDensity(AbstractLogDensity):
     def close(self) -> None:
         """End the process; nothing can be asked afterwards."""
         self._process.close()
+        if self._asked is not None:
+            self._asked.close()
+
+    @property
+    def handle(self) -> DensityHandle | None:
+        """Where native code finds the log density of the posterior, on the compiled tier.
+
+        Raises:
+            ModelError: the program has ended the process that evaluates it.
+        """
+        if self._asked is not None:
+            self._asked.look()
+        return self._handle
+
+    def native_program(self) -> ExchangeProgram:
+        """Return the code by which native code asks the program's process.
+
+        Raises:
+            UnsupportedError: this machine's system cannot run it.
+        """
+        return ExchangeProgram()
+
+    def compile(self, cache_dir: Path, threads: int = 1) -> None:
+        """Move to the compiled tier: trajectories are native code, and ask without Python.
+
+        Args:
+            cache_dir: where compiled code is kept, for this user alone.
+            threads: as many as the process was started for, whatever is asked.
+
+        Raises:
+            UnsupportedError: as above.
+            ToolchainError: there is no compiler, or it failed.
+        """
+        code = self.native_program().build(cache_dir)
+        # A process that is confined loads nothing any more: one that started before the code was
+        # there goes on with the rest.
+        known = self._process.code == code
+        self._asked = self._process if known else self._process.alike(code)
+        self._handle = self._asked.exchange(self.dtype)
+        self.tier = "compiled"
 
     def value(self, z: Tensor, target: Target = Target.POSTERIOR) -> Tensor:
         """Return the log density, `C` in float64."""

@@ -148,6 +148,18 @@ class Model:
         #: The unconstrained coordinates' names, in order, named after their parameters.
         self.coordinates = unconstrained.split(",") if unconstrained else []
 
+    @property
+    def handle(self) -> c_void_p:
+        """The model, for native code."""
+        return self._model
+
+    @property
+    def gradient_address(self) -> int:
+        """Where the function lies that evaluates it: `bs_log_density_gradient`."""
+        found = ctypes.cast(self._c.bs_log_density_gradient, c_void_p).value
+        assert found is not None
+        return found
+
     def gradients(self, z: int, value: int, gradient: int, rows: range) -> None:
         """Write log densities and gradients, as `rows` of arrays of float64 at these addresses.
 

@@ -23,11 +23,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from models.errors import DefinitionError, TooLargeError, UnavailableError
+from models.native.handle import DensityHandle
 from models.stan import child
 from models.stan.child import HEAD, REPLY, REQUEST
+from models.stan.exchange import Exchange
 from models.stan.library import STATISTICS
 
 Array = NDArray[np.float64]
@@ -86,20 +89,30 @@ class StanProcess:
         threads: how many may evaluate points at a time.
         memory: bytes that it may take.
         seconds: of processor time that one evaluation may take, and the compiler.
+        code: the exchange with native code, where it may be asked by that.
     """
 
-    def __init__(self, threads: int = 1, memory: int = MEMORY, seconds: float = SECONDS) -> None:
+    def __init__(
+        self,
+        threads: int = 1,
+        memory: int = MEMORY,
+        seconds: float = SECONDS,
+        code: Path | None = None,
+    ) -> None:
         path = library()
         self._seconds, self._memory = seconds, memory
+        #: What it may be asked with.
+        self.code = code
+        self._exchange: Exchange | None = None
         self._lock = threading.Lock()
         self._channel, theirs = socket.socketpair()
-        self._shared = tempfile.TemporaryFile()  # noqa: SIM115
+        self._shared = _nameless()
         numbers = (theirs.fileno(), self._shared.fileno())
         # Without the installed packages: looking for them takes longer than all else.
         command = [sys.executable, "-S", "-P", "-m", "models.stan.child", *map(str, numbers), path]
         with theirs:
             self._process = subprocess.Popen(
-                [*command, str(threads), str(seconds), str(memory)],
+                [*command, str(threads), str(seconds), str(memory), str(code or "")],
                 pass_fds=numbers,
                 stdin=subprocess.DEVNULL,
                 # Programs may print; nobody listens.
@@ -110,6 +123,8 @@ class StanProcess:
         self._end = weakref.finalize(self, _end, self._process, self._channel, self._shared)
         #: Whether the system calls of the process are filtered.
         self.confined = bool(self._receive(START_SECONDS)[0])
+        self._threads = threads
+        self._recipe = ("", "", b"{}", 0)
         self._numbers: Array = np.empty(0)
         self._batch = 0
         self.facts = Facts(0, ((), (), ()), ())
@@ -123,12 +138,21 @@ class StanProcess:
         """End the process."""
         self._end()
 
+    def alike(self, code: Path) -> "StanProcess":
+        """Return another process with the same program and data, that native code may ask."""
+        source, transforms, data, seed = self._recipe
+        found = StanProcess(self._threads, self._memory, self._seconds, code)
+        found.translate(source)
+        found.build(transforms, data, seed)
+        return found
+
     def translate(self, source: str) -> None:
         """Compile a program.
 
         Raises:
             RefusedError: it does not compile.
         """
+        self._recipe = (source, "", b"{}", 0)
         self.ask("translate", source=source)
 
     def build(self, transforms: str, data: bytes, seed: int) -> None:
@@ -142,6 +166,7 @@ class StanProcess:
         Raises:
             RefusedError: the data do not fit.
         """
+        self._recipe = (self._recipe[0], transforms, data, seed)
         self.ask("transforms", source=transforms, seed=seed)
         with self._lock:
             facts = json.loads(self._request(child.DATA, 0, data))
@@ -159,6 +184,43 @@ class StanProcess:
         mapped = mmap.mmap(self._shared.fileno(), size)
         self._numbers = np.frombuffer(mapped, dtype=np.float64)
         self.ask("share", bytes=size, rows=self._batch)
+
+    def exchange(self, dtype: torch.dtype) -> DensityHandle:
+        """Return the log density for native code.
+
+        Args:
+            dtype: of its positions and gradients.
+        """
+        assert self.code is not None
+        made = Exchange(self.code, self.facts.dim, dtype, self._threads)
+        page = mmap.ALLOCATIONGRANULARITY
+        with self._lock:
+            end = self._shared.seek(0, os.SEEK_END)
+            offset = -(-end // page) * page
+            self._shared.truncate(offset + made.bytes)
+            started = self._ask(
+                "exchange",
+                offset=offset,
+                slots=self._threads,
+                stride=made.stride,
+                lanes=made.lanes,
+            )
+        if started < self._threads:
+            raise self.too_large()
+        memory = np.frombuffer(
+            mmap.mmap(self._shared.fileno(), made.bytes, offset=offset), dtype=np.uint8
+        )
+        self._exchange = made
+        return made.handle(memory.ctypes.data, self._channel.fileno(), memory)
+
+    def look(self) -> None:
+        """Raise what ended the process, where native code found it ended.
+
+        Raises:
+            ModelError: it did.
+        """
+        if self._exchange is not None and self._exchange.closed:
+            raise self._death()
 
     def gradients(self, z: Array, transforms: bool = False) -> tuple[Array, Array]:
         """Return log densities, `C`, and gradients, `C x D`, at `z`: `C x D`.
@@ -331,6 +393,13 @@ class StanProcess:
             f"the program ended the process that evaluates it, {how}; "
             "look for recursion without end and for what the functions are called with",
         )
+
+
+def _nameless() -> Any:
+    """Return an empty file without a name: memory, where the system has such files."""
+    if hasattr(os, "memfd_create"):
+        return os.fdopen(os.memfd_create("stan"), "w+b", buffering=0)
+    return tempfile.TemporaryFile()
 
 
 def _environment() -> dict[str, str]:

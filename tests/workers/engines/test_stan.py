@@ -1,11 +1,16 @@
 """Stan programs under every engine, and the sampler that the Stan library brings along."""
 
+import os
+import signal
+import threading
+
 import numpy as np
 import pytest
 import torch
 from pydantic import TypeAdapter
 
-from models.errors import UnavailableError
+from models.errors import DefinitionError, UnavailableError
+from models.toolchain import default_cache, find_compiler
 from tests.models.stan.programs import built
 from tests.workers.densities import regression
 from tests.workers.engines.runs import assert_moments, finished
@@ -170,3 +175,23 @@ def test_a_program_that_always_rejects_says_its_own_words(kind: str) -> None:
     density = built('parameters { real a; } model { reject("never, said a = ", a); }')
     with pytest.raises(NoInitialPointError, match="never, said" if kind == "nuts" else "chain"):
         finished(options(kind), density)
+
+
+@pytest.mark.skipif(find_compiler() is None, reason="no C++ compiler")
+@pytest.mark.parametrize("kind", ["nuts", "hmc", "chees"])
+def test_the_compiled_tier_draws_from_the_program(kind: str) -> None:
+    density = built(KNOWN, DATA)
+    density.compile(default_cache())
+    found = finished(ADAPTER.validate_python({"kind": kind}), density)
+    assert_moments(found, "x", MEAN, np.diag(COVARIANCE))
+    x, again = found.draws.values("x"), found.draws.values("again")
+    assert abs((again - x[..., 0]).std() - 1) < 4.5 / np.sqrt(2 * again.size)
+
+
+@pytest.mark.skipif(find_compiler() is None, reason="no C++ compiler")
+def test_a_crash_in_the_middle_of_native_code_ends_the_run_with_its_reason() -> None:
+    density = built(KNOWN, DATA)
+    density.compile(default_cache())
+    threading.Timer(0.5, os.kill, (density.process.pid, signal.SIGSEGV)).start()
+    with pytest.raises(DefinitionError, match="SIGSEGV"):
+        finished(ADAPTER.validate_python({"kind": "nuts", "draws": 1_000_000}), density)
