@@ -96,6 +96,8 @@ class AbstractLogDensity(ABC):
     #: `interpreted` or `compiled`.
     tier: str
     notes: tuple[Note, ...]
+    #: Whether `initial` draws from priors; else it is uniform on (-2, 2).
+    knows_priors: bool = True
 
     @abstractmethod
     def value(self, z: Tensor, target: Target = Target.POSTERIOR) -> Tensor:

@@ -48,6 +48,8 @@ class StanDensity(AbstractLogDensity):
         dtype: of points and gradients; the program computes in float64.
     """
 
+    knows_priors = False
+
     def __init__(
         self,
         process: StanProcess,

@@ -67,6 +67,13 @@ def test_every_engine_draws_from_the_program(kind: str) -> None:
     assert abs(noise.std() - 1) < 4.5 / np.sqrt(2 * len(noise))
 
 
+def test_starts_are_told_as_they_are() -> None:
+    asked = ADAPTER.validate_python({"kind": "nuts", "warmup": 5, "draws": 5})
+    diagnostics = finished(asked, built(KNOWN, DATA)).findings.diagnostics
+    assert diagnostics is not None
+    assert diagnostics.init == "4 points drawn uniformly from (-2, 2)."
+
+
 LINE = """
 data { int N; vector[N] x; vector[N] y; }
 parameters { real a; real b; real<lower=0> s; }
