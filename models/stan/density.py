@@ -140,7 +140,8 @@ class StanDensity(AbstractLogDensity):
         if target is not Target.POSTERIOR:
             own, slope = self._process.gradients(z, transforms=True)
             inside = np.isfinite(value) & np.isfinite(own)
-            value, gradient = np.where(inside, value - own, value), gradient - slope
+            with np.errstate(invalid="ignore"):
+                value, gradient = np.where(inside, value - own, value), gradient - slope
         return value, gradient
 
     def hessian(self, z: Tensor, target: Target = Target.POSTERIOR) -> Tensor:

@@ -257,7 +257,7 @@ class Model:
         reports = ctypes.create_string_buffer(64 * options["chains"])
         said = ctypes.create_string_buffer(MESSAGE)
         failed = c.stanli_sample_multi_metric(
-            self._sampler(), byref(asked), byref(metric), c_int(max(total // 100, 1)),
+            self._sampler(), byref(asked), byref(metric), c_int(min(max(total // 100, 1), 100)),
             c_void_p(draws), c_void_p(statistics), None, told, None, asking, None,
             byref(interrupted), reports, said, ctypes.c_size_t(MESSAGE),
         )  # fmt: skip

@@ -20,10 +20,12 @@ def compile_error(message: str) -> ModelError:
         message: of the compiler.
     """
     place = _PLACE.search(message)
-    text = _PICTURE.sub("\n", message)
+    # Of a long line the picture's end is cut off, and all that comes after it.
+    text = _PICTURE.sub("\n", message).partition("\n   -----")[0]
     # The first line says where, and what kind of mistake.
     first, _, rest = text.partition("\n")
-    said = " ".join((rest if place and rest.strip() else text).split())[:_LONGEST]
+    told = rest if place and rest.strip() else text
+    said = " ".join(told.split())[:_LONGEST]
     if place is None:
         return DefinitionError("model.source", said)
     kind = "syntax error: " if first.startswith("Syntax") else ""

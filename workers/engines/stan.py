@@ -1,7 +1,7 @@
 """The sampler that the Stan library brings along: its NUTS, on Stan programs alone.
 
 It runs as a whole in the program's own process, so its draws are there when all of them are made; a
-run that is stopped before has none. What our own samplers do better is told in `README.md`.
+run that is stopped before has none.
 """
 
 from dataclasses import dataclass, replace

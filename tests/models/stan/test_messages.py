@@ -23,6 +23,12 @@ def test_a_mistake_has_its_place_counted_from_1_and_one_line() -> None:
     assert found.message == 'Ill-typed arguments to "~"-statement. No distribution "nrmal".'
 
 
+def test_a_picture_that_is_cut_off_is_left_out() -> None:
+    found = compile_error(SEMANTIC.partition("     5:")[0])
+    assert found.path == "line 5, column 7"
+    assert found.message == "Semantic error in 'string', line 5, column 6 to column 11:"
+
+
 def test_a_message_of_another_form_is_kept() -> None:
     found = compile_error("Internal compiler error")
     assert (found.path, found.message) == ("model.source", "Internal compiler error")

@@ -3,6 +3,7 @@
 import os
 import signal
 import threading
+import time
 
 import numpy as np
 import pytest
@@ -14,10 +15,14 @@ from models.toolchain import default_cache, find_compiler
 from tests.models.stan.programs import built
 from tests.workers.densities import regression
 from tests.workers.engines.runs import assert_moments, finished
-from workers.engines import ENGINES, AnyEngineOptions
+from workers.draws import MemorySink
+from workers.engines import ENGINES, AnyEngineOptions, build_engine
 from workers.engines.engine import EngineOptions
 from workers.errors import NoInitialPointError
 from workers.results import Outcome
+from workers.runner import run
+from workers.sink import StopReason
+from workers.unattended import Unattended
 
 ADAPTER: TypeAdapter[EngineOptions] = TypeAdapter(AnyEngineOptions)
 #: A normal of known mean and covariance, one coordinate of it through an exponential: `w` has the
@@ -150,6 +155,32 @@ def test_the_librarys_sampler_says_what_ours_say() -> None:
     log_density = found.draws.stats("log_density")
     assert log_density is not None
     assert log_density.shape == (4, 500)
+
+
+class Impatient(Unattended):
+    """Stops a run after a few steps."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._left = 3
+
+    def stop(self) -> StopReason | None:
+        self._left -= 1
+        return StopReason.CANCELLED if self._left < 0 else None
+
+
+def test_the_librarys_sampler_can_be_stopped() -> None:
+    sink = MemorySink()
+    asked = ADAPTER.validate_python({"kind": "stan", "draws": 5_000_000})
+    density = built(KNOWN, DATA)
+    began = time.perf_counter()
+    found, _ = run(build_engine(asked), density, seed=1, sink=sink, control=Impatient())
+    assert time.perf_counter() - began < 30
+    assert found.outcome is Outcome.STOPPED
+    assert not found.summary
+    progress = [payload for kind, payload in sink.events if kind == "progress"]
+    assert 0 < progress[-1]["done"] < progress[-1]["total"]
+    density.close()
 
 
 def test_the_librarys_draws_are_reproducible() -> None:
