@@ -43,7 +43,10 @@ def outline(text: StanText) -> StanOutline:
     )
     for declared in (*found.data, *found.parameters, *found.functions):
         if not NAME.fullmatch(declared.name):
-            raise DefinitionError("model.source", f"the name {declared.name} is too long")
+            raise DefinitionError(
+                "model.source",
+                f"the name {declared.name[:64]}... is too long; write up to 64 letters",
+            )
     for declared in (*found.parameters, *found.functions):
         if declared.name in COLUMNS:
             raise DefinitionError(

@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import structlog
 import torch
 from numpy.typing import NDArray
 
@@ -33,12 +34,16 @@ from models.stan.child import HEAD, REPLY, REQUEST
 from models.stan.exchange import Exchange
 from models.stan.library import STATISTICS
 
+log = structlog.get_logger()
+
 Array = NDArray[np.float64]
 
 #: Bytes that an evaluation may take, and seconds of processor time, in a check and in a worker.
 MEMORY, SECONDS = 1 << 31, 30.0
 #: Numbers of the shared memory's arrays, about: a batch of chains fits, and the cache keeps it.
 NUMBERS = 1 << 18
+#: Bytes of an answer in words at the most: names of columns.
+LONGEST = 1 << 28
 #: Seconds for the process to start.
 START_SECONDS = 60.0
 #: What the process keeps of our environment, in which there may be secrets.
@@ -123,6 +128,8 @@ class StanProcess:
         self._end = weakref.finalize(self, _end, self._process, self._channel, self._shared)
         #: Whether the system calls of the process are filtered.
         self.confined = bool(self._receive(START_SECONDS)[0])
+        if not self.confined:
+            log.warning("Stan program not confined", action="run_unconfined")
         self._threads = threads
         self._recipe = ("", "", b"{}", 0)
         self._numbers: Array = np.empty(0)
@@ -353,6 +360,9 @@ class StanProcess:
         try:
             self._channel.settimeout(patience)
             good, size = REPLY.unpack(self._exactly(REPLY.size))
+            if size > LONGEST:
+                # Not by any means of ours.
+                self._process.kill()
             return good, self._exactly(size)
         except OSError:
             raise self._death() from None

@@ -11,6 +11,7 @@ import torch
 from pydantic import TypeAdapter
 
 from models.errors import DefinitionError, UnavailableError
+from models.stan.density import StanDensity
 from models.toolchain import default_cache, find_compiler
 from tests.models.stan.programs import built
 from tests.workers.densities import regression
@@ -158,24 +159,24 @@ def test_the_librarys_sampler_says_what_ours_say() -> None:
 
 
 class Impatient(Unattended):
-    """Stops a run after a few steps."""
+    """Stops a run once its sampler gets on."""
 
-    def __init__(self) -> None:
+    def __init__(self, density: StanDensity) -> None:
         super().__init__()
-        self._left = 3
+        self._process, self._steps = density.process, 0
 
     def stop(self) -> StopReason | None:
-        self._left -= 1
-        return StopReason.CANCELLED if self._left < 0 else None
+        self._steps += 1
+        return StopReason.CANCELLED if self._steps > 2 and self._process.iterations else None
 
 
 def test_the_librarys_sampler_can_be_stopped() -> None:
     sink = MemorySink()
-    asked = ADAPTER.validate_python({"kind": "stan", "draws": 5_000_000})
+    asked = ADAPTER.validate_python({"kind": "stan", "draws": 500_000})
     density = built(KNOWN, DATA)
     began = time.perf_counter()
-    found, _ = run(build_engine(asked), density, seed=1, sink=sink, control=Impatient())
-    assert time.perf_counter() - began < 30
+    found, _ = run(build_engine(asked), density, seed=1, sink=sink, control=Impatient(density))
+    assert time.perf_counter() - began < 60
     assert found.outcome is Outcome.STOPPED
     assert not found.summary
     progress = [payload for kind, payload in sink.events if kind == "progress"]
