@@ -12,9 +12,10 @@ from torch import Tensor
 from models.cache import Cache
 from models.context import Context, StaticInt
 from models.data import check_names
-from models.definition import ModelDefinition, model_id
+from models.definition import ModelDefinition, StanDefinition, model_id
 from models.density import Target
 from models.description import ModelDescription, described, outlined
+from models.errors import UnavailableError
 from models.estimate import Limits
 from models.evaluation import evaluate
 from models.layout import Layout, as_arguments, survey
@@ -22,10 +23,14 @@ from models.precision import PrecisionName, precision
 from models.program import AbstractProgram
 from models.programs import build_program
 from models.random_effects import random_effects
+from models.stan.compile import compile_stan
+from models.stan.density import StanDensity
 from models.trace import AbstractCoordinates, Reader, Unknown, fenced
 from models.traced import TracedDensity
 
 Data = Mapping[str, np.ndarray[Any, Any]]
+#: What a definition compiles to: recorded from a program of ours, or evaluated by Stan's.
+CompiledDensity = TracedDensity | StanDensity
 #: One evaluation may take this much in the gateway's check and in a worker alike.
 LIMITS = Limits()
 #: Bytes of data up to which a worker remembers having checked them.
@@ -40,7 +45,8 @@ def compile_model(
     device: str = "cpu",
     limits: Limits = LIMITS,
     cache: Cache | None = None,
-) -> TracedDensity:
+    seed: int = 0,
+) -> CompiledDensity:
     """Compile a definition with its data to a log density.
 
     Args:
@@ -50,10 +56,42 @@ def compile_model(
         device: a torch device.
         limits: what one evaluation may take.
         cache: what is known of models seen before; kept by a worker between jobs.
+        seed: of what the model itself draws: the generated quantities of a Stan program.
 
     Raises:
         ModelError: the definition or the data cannot be used; `path` says where.
     """
+    if isinstance(definition, StanDefinition):
+        return compile_stan(
+            definition.source, data, precision(precision_name), seed, seconds=limits.seconds
+        )
+    return _traced(definition, data, precision_name, device, limits, cache)
+
+
+def compile_traced(definition: ModelDefinition, data: Data) -> TracedDensity:
+    """Compile a definition of a language of ours, which can be differentiated in any way.
+
+    Raises:
+        ModelError: as `compile_model`.
+        UnavailableError: it is a Stan program.
+    """
+    if isinstance(definition, StanDefinition):
+        raise UnavailableError(
+            "model.language",
+            "these derivatives are not available for Stan programs; ask for the gradient at "
+            "/log_density, or write the model in the language 'pyro'",
+        )
+    return _traced(definition, data, "float64", "cpu", LIMITS, None)
+
+
+def _traced(
+    definition: ModelDefinition,
+    data: Data,
+    precision_name: PrecisionName,
+    device: str,
+    limits: Limits,
+    cache: Cache | None,
+) -> TracedDensity:
     kept = Cache() if cache is None else cache
     known = model_id(definition)
     program = kept.get(("program", known), lambda: build_program(definition))
@@ -93,7 +131,11 @@ def check_model(
     """
     if data is None:
         return outlined(definition, owner)
-    return described(compile_model(definition, data, limits=limits), definition, data, owner)
+    density = compile_model(definition, data, limits=limits)
+    try:
+        return described(density, definition, data, owner)
+    finally:
+        density.close()
 
 
 class _Leaves(AbstractCoordinates):

@@ -19,16 +19,17 @@ class _Reads(Protocol):
     data_names: tuple[str, ...]
 
 
-def load_data(raw: Mapping[str, Any]) -> dict[str, Array]:
+def load_data(raw: Mapping[str, Any], *, empty: bool = False) -> dict[str, Array]:
     """Return arrays by name: booleans, int64 or float64, 0-d for single numbers.
 
     Args:
         raw: numbers and nested lists of numbers by name, as JSON holds them.
+        empty: whether arrays may be empty.
 
     Raises:
         DataError: with the path to the first entry that is no number, as `data.y[3]`.
     """
-    return {name: _load(name, value) for name, value in raw.items()}
+    return {name: _load(name, value, empty) for name, value in raw.items()}
 
 
 def check_names(program: _Reads, data: Mapping[str, Any]) -> None:
@@ -47,20 +48,24 @@ def check_names(program: _Reads, data: Mapping[str, Any]) -> None:
             raise DataError(f"data.{name[:64]}", f"the model does not read '{name[:64]}'{hint}")
 
 
-def _load(name: str, value: Any) -> Array:
+def _load(name: str, value: Any, empty: bool) -> Array:
     if not NAME.fullmatch(name):
         raise DataError(
             f"data.{name[:64]}", "a name is up to 64 letters A-Z, a-z, digits and _; rename it"
         )
     path = f"data.{name}"
-    return _checked(value, path) if isinstance(value, np.ndarray) else array_of(value, path)
+    if isinstance(value, np.ndarray):
+        return _checked(value, path, empty)
+    return array_of(value, path, empty=empty)
 
 
-def _checked(array: Array, path: str) -> Array:
+def _checked(array: Array, path: str, empty: bool) -> Array:
     kind = {"b": bool, "i": int, "u": int, "f": float}.get(array.dtype.kind)
     if kind is None:
         raise DataError(path, f"an array of {array.dtype}; send numbers")
     if array.size == 0:
+        if empty:
+            return array.astype(DTYPES[kind])
         raise DataError(path, "an empty array; send at least one number")
     if kind is float and not np.isfinite(array).all():
         where = "".join(f"[{i}]" for i in np.argwhere(~np.isfinite(array))[0])

@@ -101,6 +101,8 @@ class AbstractLogDensity(ABC):
     #: `interpreted` or `compiled`.
     tier: str
     notes: tuple[Note, ...]
+    #: Whether `initial` draws from priors; else it is uniform on (-2, 2).
+    knows_priors: bool = True
 
     @abstractmethod
     def value(self, z: Tensor, target: Target = Target.POSTERIOR) -> Tensor:
@@ -147,6 +149,16 @@ class AbstractLogDensity(ABC):
         few points, and are over before a graph of many is recorded.
         """
         return None
+
+    def trouble(self, z: Tensor) -> str | None:
+        """Return what the model itself says of a point, `D`, without a finite log density.
+
+        None where it says nothing.
+        """
+        return None
+
+    def close(self) -> None:  # noqa: B027
+        """Let go of what outlives the object, such as a process; asked for nothing afterwards."""
 
     @abstractmethod
     def hessian(self, z: Tensor, target: Target = Target.POSTERIOR) -> Tensor:

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict
 from models.definition import ModelDefinition, model_id
 from models.density import Deterministic, Parameter
 from models.outline import outline
+from models.stan.density import StanDensity
 from models.traced import TracedDensity
 
 
@@ -76,7 +77,7 @@ def outlined(definition: ModelDefinition, owner: str) -> ModelDescription:
 
 
 def described(
-    density: TracedDensity,
+    density: TracedDensity | StanDensity,
     definition: ModelDefinition,
     data: Mapping[str, np.ndarray[Any, Any]],
     owner: str,
@@ -89,12 +90,12 @@ def described(
         observed=list(density.observed),
         data=[
             DataDescription(name=name, shape=list(data[name].shape), dtype=str(data[name].dtype))
-            for name in outline(definition).data_names
+            for name in density.data_names
         ],
         deterministics=[_parameter(d) for d in density.deterministics],
         plates={p.name: [plate for plate in p.plates if plate] for p in density.parameters},
         bytes=density.bytes,
-        log_density=density.at_origin if math.isfinite(density.at_origin) else None,
+        log_density=at_origin if math.isfinite(at_origin := density.at_origin) else None,
     )
 
 

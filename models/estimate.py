@@ -24,6 +24,8 @@ class Limits:
     bytes: int = 2**32
     #: Recorded operations of one evaluation.
     operations: int = 10_000
+    #: Processor time of one evaluation, and of the compiler, where another's library evaluates.
+    seconds: float = 30.0
 
 
 class Meter(TorchDispatchMode):

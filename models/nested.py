@@ -20,23 +20,24 @@ DTYPES: dict[type, type[np.generic]] = {bool: np.bool_, int: np.int64, float: np
 _LARGEST = int(np.iinfo(np.int64).max)
 
 
-def array_of(value: Any, path: str) -> NDArray[Any]:
+def array_of(value: Any, path: str, *, empty: bool = False) -> NDArray[Any]:
     """Return a number or nested lists of numbers as booleans, int64 or float64.
 
     Args:
         value: as JSON holds it; a single number becomes an array without dimensions.
         path: of the value, for complaints.
+        empty: whether lists may be empty.
 
     Raises:
         DataError: with the path to the first entry that is no number, as `data.y[3]`.
     """
     kinds: set[type] = set()
-    _shape(value, path, 0, kinds)
+    _shape(value, path, 0, kinds, empty)
     kind = float if float in kinds else int if int in kinds else bool
     return np.asarray(value, dtype=DTYPES[kind])
 
 
-def _shape(value: Any, path: str, depth: int, kinds: set[type]) -> tuple[int, ...]:
+def _shape(value: Any, path: str, depth: int, kinds: set[type], empty: bool) -> tuple[int, ...]:
     """Return the shape of nested lists of finite numbers; add the numbers' types to `kinds`."""
     if not isinstance(value, list | tuple):
         _check_number(value, path)
@@ -45,16 +46,18 @@ def _shape(value: Any, path: str, depth: int, kinds: set[type]) -> tuple[int, ..
     if depth == MAX_RANK:
         raise DataError(path, f"more than {MAX_RANK} dimensions; flatten the array")
     if not value:
+        if empty:
+            return (0,)
         raise DataError(path, "an empty array; send at least one number")
     row = set(map(type, value))
     if row <= DTYPES.keys() and _is_finite(value):
         # A row of millions of numbers is checked as one; only a faulty one is searched.
         kinds |= row
         return (len(value),)
-    first = _shape(value[0], f"{path}[0]", depth + 1, kinds)
+    first = _shape(value[0], f"{path}[0]", depth + 1, kinds, empty)
     for index in range(1, len(value)):
         here = f"{path}[{index}]"
-        if _shape(value[index], here, depth + 1, kinds) != first:
+        if _shape(value[index], here, depth + 1, kinds, empty) != first:
             raise DataError(here, "a ragged array: this row has another shape than the first")
     return (len(value), *first)
 

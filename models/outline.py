@@ -12,12 +12,19 @@ from torch.distributions.constraints import Constraint, is_dependent
 
 from models.binding import REQUIRED, Argument, Kind
 from models.catalog import resolve
-from models.definition import CatalogDefinition, GraphDefinition, ModelDefinition, Site
+from models.definition import (
+    CatalogDefinition,
+    GraphDefinition,
+    ModelDefinition,
+    Site,
+    StanDefinition,
+)
 from models.distributions import TABLE, make
 from models.errors import DefinitionError
 from models.program import PyroProgram
 from models.program_grammar import PRIMITIVES
 from models.programs import build_program
+from models.stan.outline import compiled_outline
 from models.supports import (
     constraint_from_name,
     support_name,
@@ -69,6 +76,8 @@ def outline(definition: ModelDefinition) -> Outline:
     Raises:
         ModelError: the definition breaks the rules of its language.
     """
+    if isinstance(definition, StanDefinition):
+        return _of_stan(definition.source)
     program = build_program(definition)
     if isinstance(definition, CatalogDefinition):
         definition = resolve(definition)
@@ -78,6 +87,13 @@ def outline(definition: ModelDefinition) -> Outline:
         assert isinstance(program, PyroProgram)
         sites = tuple(_program_sites(program.function))
     return Outline(sites, program.data_names)
+
+
+def _of_stan(source: str) -> Outline:
+    found = compiled_outline(source)
+    parameters = [OutlinedSite(p.name, Role.PARAMETER, p.support) for p in found.parameters]
+    functions = [OutlinedSite(f.name, Role.DETERMINISTIC) for f in found.functions]
+    return Outline((*parameters, *functions), found.data_names)
 
 
 def _graph_site(site: Site) -> OutlinedSite:

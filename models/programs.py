@@ -19,7 +19,7 @@ def build_program(definition: ModelDefinition) -> AbstractProgram:
 
     Raises:
         ModelError: the definition breaks the rules of its language.
-        UnavailableError: the language is not built yet.
+        UnavailableError: the language is not built yet, or is Stan, which `models/stan/` evaluates.
     """
     match definition:
         case CatalogDefinition():
@@ -28,7 +28,12 @@ def build_program(definition: ModelDefinition) -> AbstractProgram:
             return GraphProgram(definition)
         case PyroDefinition():
             return PyroProgram(definition)
-        case StanDefinition() | FormulaDefinition():
+        case StanDefinition():
+            raise UnavailableError(
+                "model.language",
+                "a Stan program is no program of ours; this needs another language, such as 'pyro'",
+            )
+        case FormulaDefinition():
             language = definition.language
             raise UnavailableError(
                 "model.language", f"the language '{language}' is not available yet; use 'pyro'"

@@ -290,6 +290,11 @@ class TracedDensity(AbstractLogDensity):
         return gradient
 
     @property
+    def data_names(self) -> tuple[str, ...]:
+        """The data that the program reads."""
+        return self._program.data_names
+
+    @property
     def handle(self) -> DensityHandle | None:
         """Where native code finds the compiled log density of the posterior; None before."""
         posterior = self._native_target is Target.POSTERIOR

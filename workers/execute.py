@@ -10,11 +10,10 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from models.cache import Cache
-from models.compile import compile_model
-from models.definition import ModelDefinition
+from models.compile import CompiledDensity, compile_model
+from models.definition import ModelDefinition, StanDefinition
 from models.density import AbstractLogDensity, Note
 from models.toolchain import default_cache
-from models.traced import TracedDensity
 from workers.answer import write
 from workers.checkpoints.checkpoint import Checkpoint
 from workers.checkpoints.keeper import Keeper
@@ -63,7 +62,18 @@ def execute(task: Task, emit: Emit, control: Control, cache: Cache | None = None
 def _attempt(task: Task, emit: Emit, control: Control, cache: Cache | None) -> Receipt:
     began = time.perf_counter()
     artifacts = Artifacts(task.artifacts)
-    density = _compile(task, artifacts, cache)
+    with closing(_compile(task, artifacts, cache)) as density:
+        return _computed(task, emit, control, artifacts, density, began)
+
+
+def _computed(
+    task: Task,
+    emit: Emit,
+    control: Control,
+    artifacts: Artifacts,
+    density: CompiledDensity,
+    began: float,
+) -> Receipt:
     planner = Planner(
         _OPTIONS.validate_python(task.engine),
         density,
@@ -110,10 +120,13 @@ def _earlier(start: Checkpoint | None) -> float:
     return sum(start.told.seconds.values()) if start else 0.0
 
 
-def _compile(task: Task, artifacts: Artifacts, cache: Cache | None) -> TracedDensity:
-    data = read_input(artifacts, task.input_key)
+def _compile(task: Task, artifacts: Artifacts, cache: Cache | None) -> CompiledDensity:
     definition = _DEFINITION.validate_python(task.definition)
-    return compile_model(definition, data, precision_name=task.precision, cache=cache)
+    empty = isinstance(definition, StanDefinition)
+    data = read_input(artifacts, task.input_key, empty=empty)
+    return compile_model(
+        definition, data, precision_name=task.precision, cache=cache, seed=task.seed
+    )
 
 
 def _says_something(findings: Findings) -> bool:

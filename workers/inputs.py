@@ -25,17 +25,18 @@ Array = NDArray[Any]
 _BOUND: TypeAdapter[BoundData] = TypeAdapter(BoundData)
 
 
-def read_input(artifacts: Artifacts, key: str) -> dict[str, Array]:
+def read_input(artifacts: Artifacts, key: str, *, empty: bool = False) -> dict[str, Array]:
     """Return a job's arrays by name.
 
     Args:
         artifacts: where inputs and data sets lie.
         key: of the input.
+        empty: whether arrays may be empty, as a Stan program's.
 
     Raises:
         DataError: an array cannot be used, or its data set has been deleted.
     """
-    return load_input(located(read_document(artifacts, key), artifacts))
+    return load_input(located(read_document(artifacts, key), artifacts), empty=empty)
 
 
 def read_document(artifacts: Artifacts, key: str) -> dict[str, Any]:
@@ -49,17 +50,18 @@ def located(data: Mapping[str, Any], artifacts: Artifacts) -> Mapping[str, Any]:
     return {**data, "artifacts": artifacts.url} if _bound(data) else data
 
 
-def load_input(data: Mapping[str, Any]) -> dict[str, Array]:
+def load_input(data: Mapping[str, Any], *, empty: bool = False) -> dict[str, Array]:
     """Return arrays by name.
 
     Args:
         data: numbers and nested lists, or a data set's columns, `located`.
+        empty: as above.
 
     Raises:
         DataError: as above.
     """
     if not _bound(data):
-        return load_data(data)
+        return load_data(data, empty=empty)
     bound = _BOUND.validate_python(data)
     artifacts = Artifacts(bound.artifacts or "")
     try:

@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 from pydantic import TypeAdapter
 
-from models.traced import TracedDensity
+from models.compile import CompiledDensity
 from workers.choice import AutoOptions, choose
 from workers.engines import AnyEngineOptions, engine_of
 from workers.engines.engine import EngineOptions
@@ -25,7 +25,7 @@ class Planner:
     def __init__(
         self,
         asked: EngineOptions,
-        density: TracedDensity,
+        density: CompiledDensity,
         *,
         wish: Wish,
         cache_dir: Path,

@@ -15,10 +15,10 @@ from typing import Literal
 import structlog
 import torch
 
+from models.compile import CompiledDensity
 from models.density import Note
 from models.native.values import UnsupportedError
 from models.toolchain import ToolchainError
-from models.traced import TracedDensity
 from workers.engines.native.runtime import load_runtime
 
 log = structlog.get_logger()
@@ -36,7 +36,7 @@ class Tier:
 
     def __init__(
         self,
-        density: TracedDensity,
+        density: CompiledDensity,
         cache_dir: Path,
         *,
         wish: Wish,

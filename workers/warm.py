@@ -8,6 +8,8 @@ from pydantic import TypeAdapter
 
 from models.compile import compile_model
 from models.definition import GraphDefinition
+from models.native.values import UnsupportedError
+from models.stan.exchange import ExchangeProgram
 from models.toolchain import ToolchainError, default_cache
 from workers.draws import MemorySink
 from workers.engines import AnyEngineOptions, build_engine
@@ -45,5 +47,6 @@ def _compile_runtime() -> None:
     """Compile it, which a machine does once; where that cannot be, say so once."""
     try:
         load_runtime(default_cache())
-    except ToolchainError as error:
+        ExchangeProgram().build(default_cache())
+    except (ToolchainError, UnsupportedError) as error:
         log.warning("no compiled tier", action="stay_interpreted", cause=str(error))

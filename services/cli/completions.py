@@ -15,7 +15,19 @@ DEFAULT_SERVER, SERVER_VARIABLE = "http://127.0.0.1:8000", "CREDENCE_SERVER"
 
 #: The engines that this version has. The list of the workers is not read: a shell does not wait for
 #: torch.
-ENGINES = ("auto", "chees", "nuts", "hmc", "vi", "svgd", "pathfinder", "laplace", "mle", "map")
+ENGINES = (
+    "auto",
+    "chees",
+    "nuts",
+    "hmc",
+    "vi",
+    "svgd",
+    "pathfinder",
+    "laplace",
+    "mle",
+    "map",
+    "stan",
+)
 PRECISIONS = ("float64", "float32", "mixed")
 TIERS = ("auto", "interpreted", "compiled")
 STATES = ("queued", "running", "succeeded", "failed", "cancelled", "expired")

@@ -21,7 +21,9 @@ __all__ = [
     "settings",
 ]
 
-ModelFile = Annotated[Path, typer.Argument(help="MODEL.py (a Pyro function) or MODEL.json.")]
+ModelFile = Annotated[
+    Path, typer.Argument(help="MODEL.py (a Pyro function), MODEL.stan or MODEL.json.")
+]
 DataFile = Annotated[
     Path | None,
     typer.Option("--data", help="FILE .json (named arrays), .csv, .parquet or .arrow."),

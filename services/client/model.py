@@ -8,7 +8,8 @@ from services.client.document import read_document, read_text
 from services.client.errors import InputError
 from services.client.source import function_source, plain_source
 
-#: A Pyro model function, a definition (or a reference `{"id": ...}`), or a file's path.
+#: A Pyro model function, a definition (or a reference `{"id": ...}`), a file's path, or the text
+#: of a Stan program.
 Model = Callable[..., Any] | Mapping[str, Any] | str | Path
 
 
@@ -17,13 +18,16 @@ def definition(model: Model) -> dict[str, Any]:
 
     Args:
         model: a Pyro function, whose text is sent; a definition as a mapping; or the path of a
-            `.py` file with one Pyro function or a `.json` file with a definition.
+            `.py` file with one Pyro function, a `.stan` file with a Stan program or a `.json` file
+            with a definition. A text that ends in a brace is a Stan program itself.
 
     Raises:
         InputError: the model cannot be read.
     """
     if isinstance(model, Mapping):
         return dict(model)
+    if isinstance(model, str) and _is_program(model):
+        return {"language": "stan", "source": model}
     if isinstance(model, str | Path):
         return _of_file(Path(model))
     if callable(model):
@@ -31,7 +35,14 @@ def definition(model: Model) -> dict[str, Any]:
     raise InputError("model", "give a Pyro function, a definition or the path of a file")
 
 
+def _is_program(text: str) -> bool:
+    """Return whether a text is a Stan program, which ends with a block; no file's name does."""
+    return text.rstrip().endswith("}")
+
+
 def _of_file(path: Path) -> dict[str, Any]:
+    if path.suffix.lower() == ".stan":
+        return {"language": "stan", "source": read_text(path)}
     if path.suffix.lower() == ".py":
         return {"language": "pyro", "source": plain_source(read_text(path))}
     if path.suffix.lower() == ".json":
@@ -39,4 +50,4 @@ def _of_file(path: Path) -> dict[str, Any]:
         if not isinstance(document, dict):
             raise InputError(str(path), 'write one object: {"language": "graph", ...}')
         return document
-    raise InputError(str(path), "the name of a model file ends in .py or .json")
+    raise InputError(str(path), "the name of a model file ends in .py, .stan or .json")

@@ -11,7 +11,7 @@ import sympy
 import torch
 from torch import Tensor
 
-from models.compile import compile_model
+from models.compile import compile_traced
 from models.derivatives.basis import Basis
 from models.derivatives.comparison import largest_disagreement
 from models.derivatives.derivative import Derivative, Question
@@ -40,7 +40,7 @@ def derivatives(
         ModelError: the model, the data or the point cannot be used, or there are no such
             derivatives.
     """
-    density = compile_model(definition, data)
+    density = compile_traced(definition, data)
     basis = Basis(density.parameters)
     at = basis.join(_where(density, asked.get("at")))
     _check_size(basis, asked["order"])

@@ -31,6 +31,32 @@ DATA: dict[str, Any] = {
     "sigma": [15, 10, 16, 11, 9, 11, 10, 18],
 }
 
+#: The same as a Stan program.
+STAN_SCHOOLS: dict[str, Any] = {
+    "language": "stan",
+    "source": (
+        "data {\n"
+        "  int<lower=0> N;\n"
+        "  vector[N] y;\n"
+        "  vector<lower=0>[N] sigma;\n"
+        "}\n"
+        "parameters {\n"
+        "  real mu;\n"
+        "  real<lower=0> tau;\n"
+        "  vector[N] eta;\n"
+        "}\n"
+        "transformed parameters {\n"
+        "  vector[N] theta = mu + tau * eta;\n"
+        "}\n"
+        "model {\n"
+        "  mu ~ normal(0, 5);\n"
+        "  tau ~ cauchy(0, 5);\n"
+        "  eta ~ std_normal();\n"
+        "  y ~ normal(theta, sigma);\n"
+        "}\n"
+    ),
+}
+
 #: The same as a data set, with a text column.
 DATASET_JSON: dict[str, Any] = {**DATA, "school": ["A", "B", "C", "D", "E", "F", "G", "H"]}
 DATASET_CSV = "y,sigma,school\n28,15,A\n8,10,B\n-3,16,C\n7,11,D\n-1,9,E\n1,11,F\n18,10,G\n12,18,H\n"
@@ -59,6 +85,7 @@ _OPTIONS: dict[str, dict[str, Any]] = {
     "svgd": {"particles": 200},
     "hmc": {"chains": 4, "warmup": 500, "draws": 500},
     "nuts": {"chains": 4, "warmup": 500, "draws": 500, "target_accept": 0.9},
+    "stan": {"chains": 4, "warmup": 500, "draws": 500},
 }
 
 
@@ -68,10 +95,14 @@ def jobs(kinds: Sequence[str]) -> dict[str, Any]:
 
 
 def _job(kind: str) -> dict[str, Any]:
-    line = kind in ("mle", "map")
+    model, data = EIGHT_SCHOOLS, DATA
+    if kind in ("mle", "map"):
+        model, data = _LINE, _POINTS
+    elif kind == "stan":
+        model, data = STAN_SCHOOLS, {"N": len(DATA["y"]), **DATA}
     return {
-        "model": _LINE if line else EIGHT_SCHOOLS,
-        "data": _POINTS if line else DATA,
+        "model": model,
+        "data": data,
         "engine": {"kind": kind, **_OPTIONS.get(kind, {})},
         "seed": 7,
         "labels": {"study": "example"},

@@ -93,7 +93,8 @@ def _attributes(deps: Deps, job: Job) -> dict[str, str | int]:
 
 def _constant(data: Mapping[str, Any], observed: Mapping[str, Array]) -> dict[str, Array]:
     """Return the data that are not observed under their own names."""
-    return {name: array for name, array in load_input(data).items() if name not in observed}
+    arrays = load_input(data, empty=True)
+    return {name: array for name, array in arrays.items() if name not in observed}
 
 
 def _check_size(found: ArrowDraws, observed: Mapping[str, Array]) -> None:

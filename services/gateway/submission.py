@@ -7,6 +7,7 @@ from typing import Any
 
 from models.density import Parameter
 from models.errors import DataError, TooLargeError, UnavailableError
+from models.stan.density import POINTWISE
 from services.gateway.bodies import JOB
 from services.gateway.caller import Caller
 from services.gateway.complaints import parse
@@ -21,6 +22,11 @@ from workers.request import JobRequest, ModelReference
 from workers.store.bell import WORK
 from workers.store.errors import DatasetNotFoundError
 
+#: Options that need the gradient of every observation's log likelihood.
+_BY_OBSERVATION = {
+    "standard_errors": ("sandwich", "expected"),
+    "optimizer": ("natural_gradient",),
+}
 #: Characters of an Idempotency-Key.
 KEY_LENGTH = 256
 
@@ -50,6 +56,7 @@ def submit(deps: Deps, caller: Caller, posted: Any, key: str | None) -> tuple[Jo
     definition = _definition(deps, owner, body)
     data, dataset_key = bind(deps, owner, definition, body.data)
     description = deps.validator.check(definition, located(data, deps.artifacts))
+    _check_language(body, definition, description)
     parameters = laid_out(description)
     body.engine.check(sum(p.size for p in parameters), description["plates"])
     body.engine.check_parameters(parameters)
@@ -127,6 +134,30 @@ def _refuse_unavailable(body: JobRequest) -> None:
         raise UnavailableError("resources.gpus", "GPUs are not available yet; write 0")
     if body.resources.workers > 1:
         raise UnavailableError("resources.workers", "one worker per job for now; write 1")
+
+
+def _check_language(
+    body: JobRequest, definition: Mapping[str, Any], description: Mapping[str, Any]
+) -> None:
+    """Refuse what an engine cannot do with a model of this language."""
+    kind: str = body.engine.kind  # type: ignore[attr-defined]
+    if definition["language"] != "stan":
+        if kind == "stan":
+            raise DataError("engine.kind", "the engine 'stan' runs Stan programs; write 'nuts'")
+        return
+    if kind != "stan" and not any(p["size"] for p in description["parameters"]):
+        raise DataError(
+            "engine.kind",
+            "the program has no parameters; write 'stan', which draws its generated quantities",
+        )
+    told = any(d["name"] == POINTWISE for d in description["deterministics"])
+    for field, values in _BY_OBSERVATION.items():
+        if not told and getattr(body.engine, field, None) in values:
+            raise DataError(
+                f"engine.{field}",
+                "needs the log likelihood of every observation; declare it as the generated "
+                f"quantity '{POINTWISE}'",
+            )
 
 
 def check_draws(engine: Any, description: Mapping[str, Any], limit: int, path: str) -> None:

@@ -15,8 +15,9 @@ import structlog
 import torch
 
 from models.compile import check_model
-from models.definition import parse_definition
+from models.definition import StanDefinition, parse_definition
 from models.errors import DefinitionError, ModelError, TooLargeError
+from models.estimate import Limits
 from services.gateway import frames
 from services.gateway.derivatives import derivatives
 from services.gateway.evaluation import log_density
@@ -79,36 +80,39 @@ def answer(task: Mapping[str, Any]) -> dict[str, Any]:
 def check(task: Mapping[str, Any]) -> dict[str, Any]:
     """Check and describe a model."""
     definition = parse_definition(task["definition"])
-    data = None if task["data"] is None else load_input(task["data"])
-    return check_model(definition, data).model_dump(mode="json")
+    data = None if task["data"] is None else _data(task, definition)
+    limits = Limits(seconds=task.get("seconds", Limits.seconds))
+    return check_model(definition, data, limits=limits).model_dump(mode="json")
 
 
 def evaluate(task: Mapping[str, Any]) -> dict[str, Any]:
     """Evaluate a model's log density at one point."""
     definition = parse_definition(task["definition"])
-    return log_density(definition, load_input(task["data"]), task["where"])
+    return log_density(definition, _data(task, definition), task["where"])
 
 
 def differentiate(task: Mapping[str, Any]) -> dict[str, Any]:
     """Differentiate a part of a model's log density at one point."""
     definition = parse_definition(task["definition"])
-    return derivatives(definition, load_input(task["data"]), task["asked"])
+    return derivatives(definition, _data(task, definition), task["asked"])
 
 
 def observe(task: Mapping[str, Any]) -> dict[str, Any]:
     """Name a model's dimensions and give what it has observed."""
-    return observations(parse_definition(task["definition"]), load_input(task["data"]))
+    definition = parse_definition(task["definition"])
+    return observations(definition, _data(task, definition))
 
 
 def likelihood(task: Mapping[str, Any]) -> dict[str, Any]:
     """Evaluate every observation's log likelihood at many points."""
     definition = parse_definition(task["definition"])
-    return log_likelihood(definition, load_input(task["data"]), task["points"])
+    return log_likelihood(definition, _data(task, definition), task["points"])
 
 
 def integrate(task: Mapping[str, Any]) -> dict[str, Any]:
     """Integrate a model's posterior density."""
-    return evidence(parse_definition(task["definition"]), load_input(task["data"]))
+    definition = parse_definition(task["definition"])
+    return evidence(definition, _data(task, definition))
 
 
 def average(task: Mapping[str, Any]) -> dict[str, Any]:
@@ -125,6 +129,10 @@ _TASKS: dict[str, Callable[[Mapping[str, Any]], dict[str, Any]]] = {
     "expressions": average,
     "evidence": integrate,
 }
+
+
+def _data(task: Mapping[str, Any], definition: Any) -> dict[str, Any]:
+    return load_input(task["data"], empty=isinstance(definition, StanDefinition))
 
 
 def _refusal(error: ModelError) -> dict[str, Any]:

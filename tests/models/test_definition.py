@@ -76,11 +76,14 @@ def test_malformed(raw: Any, path: str, fragment: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "raw",
-    [{"language": "stan", "source": "model {}"}, {"language": "formula", "formula": "y ~ x"}],
+    ("raw", "sentence"),
+    [
+        ({"language": "stan", "source": "model {}"}, "no program of ours"),
+        ({"language": "formula", "formula": "y ~ x"}, "is not available yet"),
+    ],
 )
-def test_languages_that_are_not_built_say_so(raw: dict[str, str]) -> None:
-    with pytest.raises(UnavailableError, match="is not available yet") as caught:
+def test_what_is_no_program_of_ours_says_so(raw: dict[str, str], sentence: str) -> None:
+    with pytest.raises(UnavailableError, match=sentence) as caught:
         build_program(parse_definition(raw))
     assert caught.value.path == "model.language"
 

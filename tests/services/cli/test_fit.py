@@ -66,6 +66,24 @@ def test_what_is_sent_and_how_a_failed_job_ends(files: Path) -> None:
     assert "import" not in body["model"]["source"]
 
 
+def test_a_stan_file_is_sent_as_it_is(files: Path) -> None:
+    source = "// A line.\ndata { int n; }\nparameters { real a; }\nmodel { a ~ normal(n, 1); }\n"
+    (files / "model.stan").write_text(source)
+    (files / "data.json").write_text('{"n": 3, "none": []}')
+    script = Script()
+    script.on("POST /v1/jobs", Answer({"id": "j"}, 202))
+    done = b'id: 1\nevent: state\ndata: {"state": "failed"}\n\n'
+    script.on("GET /v1/jobs/j/events", Answer(done))
+    script.on("GET /v1/jobs/j", Answer({"id": "j", "state": "failed", "error": {"detail": "no"}}))
+    with serving(script) as url:
+        command = ["fit", str(files / "model.stan"), "--data", str(files / "data.json")]
+        CliRunner().invoke(app, [*command, "--engine", "chees", "--server", url])
+    body = script.asked[0].body
+    assert body["model"] == {"language": "stan", "source": source}
+    assert body["data"] == {"n": 3, "none": []}
+    assert body["engine"] == {"kind": "chees"}
+
+
 @pytest.mark.parametrize(
     ("data", "option", "sentence"),
     [

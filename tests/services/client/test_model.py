@@ -24,10 +24,19 @@ def test_a_function_a_mapping_and_files(tmp_path: Path) -> None:
     assert definition({"id": "abc"}) == {"id": "abc"}
 
 
+def test_a_stan_program_is_a_file_or_its_text(tmp_path: Path) -> None:
+    source = "// a comment\nparameters { real a; }\nmodel { a ~ normal(0, 1); }\n"
+    (tmp_path / "tiny.stan").write_text(source)
+    wanted = {"language": "stan", "source": source}
+    assert definition(tmp_path / "tiny.stan") == wanted
+    assert definition(str(tmp_path / "tiny.stan")) == wanted
+    assert definition(source) == wanted
+
+
 @pytest.mark.parametrize(
     ("name", "text", "sentence"),
     [
-        ("m.stan", "", r"ends in \.py or \.json"),
+        ("m.r", "", r"ends in \.py, \.stan or \.json"),
         ("m.json", "1", "write one object"),
         ("m.py", "\xff", "is not UTF-8"),
     ],

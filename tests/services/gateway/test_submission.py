@@ -161,7 +161,7 @@ MODELS: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "no function": (job({"language": "pyro", "source": "x = 1\n"}, {}), "line 1"),
     "empty source": (job({"language": "pyro", "source": ""}, {}), ""),
-    "stan": (job({"language": "stan", "source": "model {}"}, {}), "model.language"),
+    "stan": (job({"language": "stan", "source": "model {}"}, {}), "engine.kind"),
     "formula": (job({"language": "formula", "formula": "y ~ x"}, {}), "model.language"),
 }
 

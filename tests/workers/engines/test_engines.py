@@ -6,6 +6,7 @@ import pytest
 import torch
 from pydantic import TypeAdapter, ValidationError
 
+from tests.models.stan.programs import built
 from tests.workers.densities import regression
 from tests.workers.engines.runs import finished
 from workers.engines import ENGINES, AnyEngineOptions, build_engine, options_type
@@ -18,10 +19,14 @@ SMALL = {
     "hmc": {"chains": 2, "warmup": 30, "draws": 10, "trajectory_length": 0.3},
     "chees": {"chains": 8, "warmup": 30, "draws": 10},
     "vi": {"steps": 200, "draws": 50},
+    "stan": {"chains": 2, "warmup": 50, "draws": 150},
 }
 
 
-def posterior():
+def posterior(kind: str):
+    if kind == "stan":
+        # It runs Stan programs alone.
+        return built("parameters { vector[2] beta; } model { beta ~ normal([1, -2]', 0.2); }")
     generator = torch.Generator().manual_seed(2)
     design = torch.randn(30, 2, generator=generator, dtype=torch.float64)
     noise = torch.randn(30, generator=generator, dtype=torch.float64)
@@ -60,7 +65,7 @@ def test_an_unknown_kind_is_an_error() -> None:
 @pytest.mark.parametrize("kind", sorted(ENGINES))
 def test_the_same_seed_gives_the_same_findings_bit_for_bit(kind: str) -> None:
     options = ADAPTER.validate_python({"kind": kind, **SMALL.get(kind, {})})
-    first, again = (finished(options, posterior(), seed=5) for _ in range(2))
+    first, again = (finished(options, posterior(kind), seed=5) for _ in range(2))
     assert first.findings.model_dump_json() == again.findings.model_dump_json()
     for name in first.draws.names():
         assert (first.draws.values(name) == again.draws.values(name)).all()
@@ -72,6 +77,6 @@ def test_the_same_seed_gives_the_same_findings_bit_for_bit(kind: str) -> None:
 @pytest.mark.parametrize("kind", sorted(ENGINES))
 def test_progress_reaches_its_end(kind: str) -> None:
     options = ADAPTER.validate_python({"kind": kind, **SMALL.get(kind, {})})
-    events = [p for k, p in finished(options, posterior()).sink.events if k == "progress"]
+    events = [p for k, p in finished(options, posterior(kind)).sink.events if k == "progress"]
     assert events[-1]["done"] <= events[-1]["total"]
     assert events[-1]["phase"] in ("optimize", "fit", "sample", "draw")

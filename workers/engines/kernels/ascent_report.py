@@ -97,7 +97,8 @@ def _heights(
         "log_likelihood": _finite(height),
         "aic": aic,
         "aicc": None if extra is None else aic + extra,
-        "bic": math.log(max(rows, 1)) * size - 2 * height,
+        # A Stan program does not say how many observations it has.
+        "bic": math.log(rows) * size - 2 * height if rows else None,
     }
 
 

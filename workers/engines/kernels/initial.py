@@ -109,6 +109,13 @@ def _explain(density: AbstractLogDensity, z: Tensor, target: Target) -> NoInitia
     by_site = density.terms(z).by_site
     wrong = {name: int((~value.isfinite()).sum()) for name, value in by_site.items()}
     names = sorted((name for name in wrong if wrong[name]), key=lambda name: -wrong[name])
+    said = density.trouble(z[-1])
+    if said is not None:
+        return NoInitialPointError(
+            f"The log density is not finite at any of {TRIES} initial points. At the last one the "
+            f"model says: {said}. Check the scale and support of its terms against the data.",
+            tuple(names),
+        )
     if names:
         which = ", ".join(f"{name} ({wrong[name]} of {len(z)})" for name in names)
         return NoInitialPointError(

@@ -153,7 +153,7 @@ def ended(
 
 
 def conclude(
-    leapfrogs: int,
+    leapfrogs: int | None,
     outcome: Outcome,
     draws: Draws,
     init: str,
@@ -164,7 +164,7 @@ def conclude(
     """Return summary, diagnostics and warnings of the draws.
 
     Args:
-        leapfrogs: of the whole run, over all chains.
+        leapfrogs: of the whole run, over all chains; None where that is not known.
         outcome: how it ended.
         draws: what it drew.
         init: where the chains started, a sentence.

@@ -44,7 +44,8 @@ def begin(
     """
     point = find_initial(density, generator, superchains, init)
     learnt = metric.unit(density.dim, density.dtype, density.device)
-    origin = f"{superchains} points drawn {_SOURCES[init]}."
+    source: Init = "prior" if init == "prior" and density.knows_priors else "uniform"
+    origin = f"{superchains} points drawn {_SOURCES[source]}."
     if init == "pathfinder":
         found = pathfinder.find(density, point, chains, generator)
         point, learnt = found.point, fisher.learn(kind, found.pool, learnt)
@@ -53,7 +54,7 @@ def begin(
     return Start(Point(*(x.repeat_interleave(each, 0) for x in point)), learnt, origin)
 
 
-_SOURCES = {"prior": "from the prior", "uniform": "uniformly from (-2, 2)", "pathfinder": ""}
+_SOURCES = {"prior": "from the prior", "uniform": "uniformly from (-2, 2)"}
 
 
 def _tell(found: pathfinder.Found, paths: int) -> str:

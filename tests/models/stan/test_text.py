@@ -1,0 +1,57 @@
+"""Cutting a program into its blocks."""
+
+import pytest
+
+from models.errors import DefinitionError
+from models.stan.text import StanText, position
+
+PROGRAM = """/* parameters { real no; } */
+functions { real f(real x) { return x; } }
+transformed  data { real s = 1; }
+data { int N; // }
+}
+parameters { real a; }
+model { print("} generated quantities {"); { real b = a; } a ~ normal(0, s); }
+generated quantities { real g = a; }
+"""
+
+
+def test_blocks_are_found_whatever_comments_and_strings_say() -> None:
+    text = StanText(PROGRAM)
+    assert text.block("data").split() == ["int", "N;"]
+    assert text.block("parameters").strip() == "real a;"
+    assert text.block("transformed data").strip() == "real s = 1;"
+    assert text.block("generated quantities").strip() == "real g = a;"
+    assert text.block("transformed parameters") == ""
+
+
+def test_the_program_of_the_transforms_keeps_what_these_depend_on() -> None:
+    bare = StanText(PROGRAM).transforms()
+    for kept in ("functions {", "transformed  data {", "data {", "parameters {"):
+        assert kept in bare
+    assert bare.endswith("model {\n}\n")
+    assert "normal" not in bare
+    assert "real g" not in bare
+
+
+@pytest.mark.parametrize(
+    ("source", "where"),
+    [
+        ("#include a.stan\nmodel {}", "line 1, column 1"),
+        ("model {\n  # include <a>\n}", "line 2, column 3"),
+        ('model { print("x"); } #include b', "line 1, column 23"),
+    ],
+)
+def test_no_file_is_included(source: str, where: str) -> None:
+    with pytest.raises(DefinitionError, match="#include") as caught:
+        StanText(source)
+    assert caught.value.path == where
+
+
+def test_what_only_looks_like_it_is_no_include() -> None:
+    StanText('// #include a.stan\n/*\n#include b */ model { print("#include c"); }')
+
+
+def test_positions_count_from_1() -> None:
+    assert position("ab\ncd", 0) == "line 1, column 1"
+    assert position("ab\ncd", 4) == "line 2, column 2"
