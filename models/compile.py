@@ -11,11 +11,13 @@ from torch import Tensor
 from models.cache import Cache
 from models.context import Context, StaticInt
 from models.data import check_names
-from models.definition import ModelDefinition, model_id
+from models.definition import FormulaDefinition, ModelDefinition, model_id
 from models.density import Target
 from models.description import ModelDescription, described, outlined
 from models.estimate import Limits
 from models.evaluation import evaluate
+from models.formula.design import design
+from models.formula.design import design
 from models.layout import Layout, as_arguments, survey
 from models.precision import PrecisionName, precision
 from models.program import AbstractProgram
@@ -51,6 +53,30 @@ def compile_model(
     Raises:
         ModelError: the definition or the data cannot be used; `path` says where.
     """
+    if isinstance(definition, FormulaDefinition):
+        designed = design(definition, data)
+        density = compile_model(
+            designed.definition,
+            designed.arrays,
+            precision_name=precision_name,
+            device=device,
+            limits=limits,
+            cache=cache,
+        )
+        density.legend = designed.legend
+        return density
+    if isinstance(definition, FormulaDefinition):
+        designed = design(definition, data)
+        density = compile_model(
+            designed.definition,
+            designed.arrays,
+            precision_name=precision_name,
+            device=device,
+            limits=limits,
+            cache=cache,
+        )
+        density.legend = designed.legend
+        return density
     program = build_program(definition)
     check_names(program, data)
     chosen = precision(precision_name)

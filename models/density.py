@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from models.formula.legend import Legend
 from models.native.handle import DensityHandle
 
 
@@ -96,6 +97,8 @@ class AbstractLogDensity(ABC):
     #: `interpreted` or `compiled`.
     tier: str
     notes: tuple[Note, ...]
+    #: What a formula's result is read by: labels of entries, and the priors.
+    legend: Legend | None = None
 
     @abstractmethod
     def value(self, z: Tensor, target: Target = Target.POSTERIOR) -> Tensor:

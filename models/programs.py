@@ -10,6 +10,8 @@ from models.definition import (
     StanDefinition,
 )
 from models.errors import UnavailableError
+from models.formula.design import graph_of
+from models.formula.design import graph_of
 from models.graph import GraphProgram
 from models.program import AbstractProgram, PyroProgram
 
@@ -28,7 +30,9 @@ def build_program(definition: ModelDefinition) -> AbstractProgram:
             return GraphProgram(definition)
         case PyroDefinition():
             return PyroProgram(definition)
-        case StanDefinition() | FormulaDefinition():
+        case FormulaDefinition():
+            return GraphProgram(graph_of(definition))
+        case StanDefinition():
             language = definition.language
             raise UnavailableError(
                 "model.language", f"the language '{language}' is not available yet; use 'pyro'"
