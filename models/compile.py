@@ -4,7 +4,6 @@ from collections.abc import Hashable, Mapping
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -14,9 +13,10 @@ from models.data import check_names
 from models.definition import FormulaDefinition, ModelDefinition, model_id
 from models.density import Target
 from models.description import ModelDescription, described, outlined
+from models.errors import DataError
 from models.estimate import Limits
 from models.evaluation import evaluate
-from models.formula.design import design
+from models.formula.columns import Column, Texts
 from models.formula.design import design
 from models.layout import Layout, as_arguments, survey
 from models.precision import PrecisionName, precision
@@ -26,7 +26,8 @@ from models.random_effects import random_effects
 from models.trace import AbstractCoordinates, Reader, Unknown, fenced
 from models.traced import TracedDensity
 
-Data = Mapping[str, np.ndarray[Any, Any]]
+#: Columns of texts are for formulas alone.
+Data = Mapping[str, Column]
 #: One evaluation may take this much in the gateway's check and in a worker alike.
 LIMITS = Limits()
 
@@ -53,18 +54,6 @@ def compile_model(
     Raises:
         ModelError: the definition or the data cannot be used; `path` says where.
     """
-    if isinstance(definition, FormulaDefinition):
-        designed = design(definition, data)
-        density = compile_model(
-            designed.definition,
-            designed.arrays,
-            precision_name=precision_name,
-            device=device,
-            limits=limits,
-            cache=cache,
-        )
-        density.legend = designed.legend
-        return density
     if isinstance(definition, FormulaDefinition):
         designed = design(definition, data)
         density = compile_model(
@@ -151,8 +140,10 @@ def _shapes(values: Mapping[str, Tensor | StaticInt]) -> Hashable:
     )
 
 
-def _as_value(name: str, array: np.ndarray[Any, Any], context: Context) -> Tensor | StaticInt:
+def _as_value(name: str, array: Column, context: Context) -> Tensor | StaticInt:
     """A data array as the interpreter takes it: reals in the run's dtype, integers as they are."""
+    if isinstance(array, Texts):
+        raise DataError(f"data.{name}", "texts; send numbers, texts as codes from 0")
     if array.ndim == 0 and array.dtype.kind == "i":
         return StaticInt(int(array), frozenset({name}))
     tensor = torch.tensor(array, device=context.device)

@@ -32,19 +32,6 @@ FamilyName = Literal[
     "ordinal",
 ]
 
-#: What a formula's response is distributed as.
-FamilyName = Literal[
-    "gaussian",
-    "student",
-    "bernoulli",
-    "binomial",
-    "poisson",
-    "negative_binomial",
-    "gamma",
-    "beta",
-    "ordinal",
-]
-
 #: Lists of a definition may be nested so deep.
 MAX_DEPTH = 32
 

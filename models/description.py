@@ -4,11 +4,12 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
 from pydantic import BaseModel, ConfigDict
 
-from models.definition import ModelDefinition, model_id
+from models.definition import FormulaDefinition, ModelDefinition, model_id
 from models.density import Deterministic, Parameter
+from models.formula.columns import Column
+from models.formula.design import graph_of
 from models.outline import outline
 from models.traced import TracedDensity
 
@@ -46,6 +47,8 @@ class ModelDescription(BaseModel):
     data: list[DataDescription]
     #: Names and shapes of what is reported beside the parameters; null shapes as above.
     deterministics: list[ParameterDescription]
+    #: The graph that a formula stands for; null of other models.
+    graph: dict[str, Any] | None = None
     #: Bytes of one evaluation at one point; null without data.
     bytes: int | None = None
     #: Log density at the origin of the unconstrained scale; null without data or if not finite.
@@ -70,13 +73,14 @@ def outlined(definition: ModelDefinition, owner: str) -> ModelDescription:
             ParameterDescription(name=s.name, shape=None, support=None, size=None)
             for s in functions
         ],
+        graph=_graph(definition),
     )
 
 
 def described(
     density: TracedDensity,
     definition: ModelDefinition,
-    data: Mapping[str, np.ndarray[Any, Any]],
+    data: Mapping[str, Column],
     owner: str,
 ) -> ModelDescription:
     """Describe a compiled model."""
@@ -90,9 +94,16 @@ def described(
             for name in outline(definition).data_names
         ],
         deterministics=[_parameter(d) for d in density.deterministics],
+        graph=_graph(definition),
         bytes=density.bytes,
         log_density=density.at_origin if math.isfinite(density.at_origin) else None,
     )
+
+
+def _graph(definition: ModelDefinition) -> dict[str, Any] | None:
+    if not isinstance(definition, FormulaDefinition):
+        return None
+    return _posted(graph_of(definition))
 
 
 def _posted(definition: ModelDefinition) -> dict[str, Any]:

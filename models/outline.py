@@ -12,9 +12,16 @@ from torch.distributions.constraints import Constraint, is_dependent
 
 from models.binding import REQUIRED, Argument, Kind
 from models.catalog import resolve
-from models.definition import CatalogDefinition, GraphDefinition, ModelDefinition, Site
+from models.definition import (
+    CatalogDefinition,
+    FormulaDefinition,
+    GraphDefinition,
+    ModelDefinition,
+    Site,
+)
 from models.distributions import TABLE, make
 from models.errors import DefinitionError
+from models.formula.design import columns_of, graph_of
 from models.program import PyroProgram
 from models.program_grammar import PRIMITIVES
 from models.programs import build_program
@@ -54,7 +61,7 @@ class OutlinedSite:
 
 @dataclass(frozen=True)
 class Outline:
-    """The sites in program order, and the data that the program reads.
+    """The sites in program order, and the data that the program reads, of a formula its columns.
 
     Sites of a program whose names are computed, as "z_" + str(t), are left out.
     """
@@ -70,14 +77,17 @@ def outline(definition: ModelDefinition) -> Outline:
         ModelError: the definition breaks the rules of its language.
     """
     program = build_program(definition)
+    names = program.data_names
     if isinstance(definition, CatalogDefinition):
         definition = resolve(definition)
+    if isinstance(definition, FormulaDefinition):
+        names, definition = columns_of(definition), graph_of(definition)
     if isinstance(definition, GraphDefinition):
         sites = tuple(_graph_site(site) for site in definition.sites)
     else:
         assert isinstance(program, PyroProgram)
         sites = tuple(_program_sites(program.function))
-    return Outline(sites, program.data_names)
+    return Outline(sites, names)
 
 
 def _graph_site(site: Site) -> OutlinedSite:

@@ -11,7 +11,6 @@ from models.definition import (
 )
 from models.errors import UnavailableError
 from models.formula.design import graph_of
-from models.formula.design import graph_of
 from models.graph import GraphProgram
 from models.program import AbstractProgram, PyroProgram
 

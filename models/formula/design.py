@@ -156,10 +156,10 @@ def _used(
         if site.startswith("z_"):
             continue
         named = {name: value for name, value in prior.args.items() if name != "dim"}
-        values = {name: arrays[v] if isinstance(v, str) else v for name, v in named.items()}
-        vector = any(np.ndim(value) for value in values.values())
+        values = {n: np.asarray(arrays[v] if isinstance(v, str) else v) for n, v in named.items()}
+        vector = any(value.ndim for value in values.values())
         for index, label in enumerate(labels[site][0] if vector else (None,)):
-            args = {n: float(v[index] if np.ndim(v) else v) for n, v in values.items()}
+            args = {n: float(v[index] if v.ndim else v) for n, v in values.items()}
             term = terms.get(label) if label is not None and site.startswith("beta") else None
             default = prior.key is None and (term is None or asked.slope(term) is None)
             yield UsedPrior(site, label, prior.distribution, args, default)

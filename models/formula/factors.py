@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from models.errors import DataError, DefinitionError
 from models.formula.columns import Column, Level, Texts
-from models.formula.functions import FUNCTIONS, TRIALS, arithmetic
+from models.formula.functions import FUNCTIONS, arithmetic
 from models.formula.syntax import Binary, Call, Name, Node, Number, Unary, start, written
 from models.formula.tokens import place
 
@@ -165,7 +165,7 @@ class Factors:
 
     def _called(self, node: Call) -> Array:
         function = FUNCTIONS[node.function]
-        assert function.compute is not None and node.function not in TRIALS
+        assert function.compute is not None
         first = self._number(node.arguments[0])
         if first.ndim > 1:
             raise DefinitionError(

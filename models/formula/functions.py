@@ -46,7 +46,8 @@ class Function:
             raise refusal(call.column, f"{len(call.arguments)} arguments; write {wanted}")
         first = call.arguments[0]
         if self.bare and not isinstance(first, Name):
-            raise refusal(call.column, f"{self.name} is of a column; write its name, as {self.name}(x)")
+            wanted = f"write its name, as {self.name}(x)"
+            raise refusal(call.column, f"{self.name} is of a column; {wanted}")
         if self.integers:
             for value in (*call.arguments[1:], *(value for _, value in call.keywords)):
                 _check_integer(call, value)

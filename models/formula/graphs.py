@@ -1,11 +1,11 @@
 """The graph that a formula stands for: its sites, with what depends on data as named data.
 
-    alpha, beta     the intercept at the predictors' means, and the slopes
-    Intercept       what alpha is on the original scale, alpha - X_mean @ beta
-    X, X_mean       the design matrix, centred where there is an intercept, and its means
-    sd_g, cor_g     standard deviations and correlations of the effects that vary by g
-    effect_g        these effects, non-centred: standard normal z_g, scaled and correlated
-    index_g, Z_g    each row's group, and what its effects are multiplied with
+alpha, beta     the intercept at the predictors' means, and the slopes
+Intercept       what alpha is on the original scale, alpha - X_mean @ beta
+X, X_mean       the design matrix, centred where there is an intercept, and its means
+sd_g, cor_g     standard deviations and correlations of the effects that vary by g
+effect_g        these effects, non-centred: standard normal z_g, scaled and correlated
+index_g, Z_g    each row's group, and what its effects are multiplied with
 """
 
 from collections.abc import Mapping
@@ -71,7 +71,9 @@ class _Draft:
         self._add(name=name, value=expression)
 
     def _add(self, **fields: Any) -> None:
-        self.sites.append(Site(**{key: value for key, value in fields.items() if value is not None}))
+        self.sites.append(
+            Site(**{key: value for key, value in fields.items() if value is not None})
+        )
 
 
 def build(regression: Regression, widths: Mapping[str, int]) -> Graph:

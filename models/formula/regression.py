@@ -20,9 +20,32 @@ from models.vocabulary import EXPRESSION_MODULES, is_function
 
 #: Names of sites, plates and data that every formula's graph may have.
 _TAKEN = frozenset(
-    "alpha alpha_loc alpha_scale beta beta_loc beta_scale categories centred_cutpoints coefficient "
-    "cutpoints Intercept nu offset phi probabilities row shape sigma sigma_scale trials X "
-    "X_mean".split()
+    {
+        "alpha",
+        "alpha_loc",
+        "alpha_scale",
+        "beta",
+        "beta_loc",
+        "beta_scale",
+        "categories",
+        "centred_cutpoints",
+        "coefficient",
+        "cutpoints",
+        "Intercept",
+        "Intercept_loc",
+        "Intercept_scale",
+        "nu",
+        "offset",
+        "phi",
+        "probabilities",
+        "row",
+        "shape",
+        "sigma",
+        "sigma_scale",
+        "trials",
+        "X",
+        "X_mean",
+    }
 )
 #: Names of blocks of slopes that differ in their priors.
 _BLOCK = re.compile(r"(n_)?(beta|coefficient)_[0-9]+(_loc|_scale)?")
@@ -93,9 +116,13 @@ def regression(definition: FormulaDefinition) -> Regression:
 def _check_response(response: Node, family: Family) -> None:
     trials = isinstance(response, Call) and response.function in TRIALS
     if trials and family.response is not Response.TRIALS:
-        raise refusal(start(response), f"counts out of trials are of the family binomial, not {family.name}")
+        raise refusal(
+            start(response), f"counts out of trials are of the family binomial, not {family.name}"
+        )
     if not trials and family.response is Response.TRIALS:
-        raise refusal(start(response), "write p(successes, trials) before `~`, trials a column or a number")
+        raise refusal(
+            start(response), "write p(successes, trials) before `~`, trials a column or a number"
+        )
 
 
 def _priors(

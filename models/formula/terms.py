@@ -11,7 +11,18 @@ from functools import cached_property
 
 from models.formula.functions import TRIALS, calls
 from models.formula.parser import parse, parse_terms
-from models.formula.syntax import Bar, Binary, Call, Name, Node, Number, Unary, names, start, written
+from models.formula.syntax import (
+    Bar,
+    Binary,
+    Call,
+    Name,
+    Node,
+    Number,
+    Unary,
+    names,
+    start,
+    written,
+)
 from models.formula.tokens import refusal
 
 #: Terms of one formula.
@@ -207,7 +218,9 @@ def _power(node: Binary) -> _Parts:
         raise refusal(node.column, "`**` is of terms, not of numbers, offsets or `( | )`")
     if len(once.terms) == 1 and node.right.value != 1:
         label = once.terms[0].label
-        raise refusal(node.column, f"a term's power is the term; write I({label}**{node.right.text})")
+        raise refusal(
+            node.column, f"a term's power is the term; write I({label}**{node.right.text})"
+        )
     found = once
     for _ in range(int(node.right.value) - 1):
         found = _crossed(found, once, node.column)

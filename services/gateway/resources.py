@@ -72,6 +72,8 @@ class ModelResource(Resource):
     parameters: list[ParameterResource]
     observed: list[str]
     data: list[DataResource]
+    #: The graph that a formula stands for, with what depends on data as named data.
+    graph: dict[str, Any] | None = None
 
 
 class ModelPage(Resource):

@@ -79,36 +79,36 @@ def answer(task: Mapping[str, Any]) -> dict[str, Any]:
 def check(task: Mapping[str, Any]) -> dict[str, Any]:
     """Check and describe a model."""
     definition = parse_definition(task["definition"])
-    data = None if task["data"] is None else load_input(task["data"])
+    data = None if task["data"] is None else load_input(task["data"], definition)
     return check_model(definition, data).model_dump(mode="json")
 
 
 def evaluate(task: Mapping[str, Any]) -> dict[str, Any]:
     """Evaluate a model's log density at one point."""
-    definition = parse_definition(task["definition"])
-    return log_density(definition, load_input(task["data"]), task["where"])
+    definition, data = _model(task)
+    return log_density(definition, data, task["where"])
 
 
 def differentiate(task: Mapping[str, Any]) -> dict[str, Any]:
     """Differentiate a part of a model's log density at one point."""
-    definition = parse_definition(task["definition"])
-    return derivatives(definition, load_input(task["data"]), task["asked"])
+    definition, data = _model(task)
+    return derivatives(definition, data, task["asked"])
 
 
 def observe(task: Mapping[str, Any]) -> dict[str, Any]:
     """Name a model's dimensions and give what it has observed."""
-    return observations(parse_definition(task["definition"]), load_input(task["data"]))
+    return observations(*_model(task))
 
 
 def likelihood(task: Mapping[str, Any]) -> dict[str, Any]:
     """Evaluate every observation's log likelihood at many points."""
-    definition = parse_definition(task["definition"])
-    return log_likelihood(definition, load_input(task["data"]), task["points"])
+    definition, data = _model(task)
+    return log_likelihood(definition, data, task["points"])
 
 
 def integrate(task: Mapping[str, Any]) -> dict[str, Any]:
     """Integrate a model's posterior density."""
-    return evidence(parse_definition(task["definition"]), load_input(task["data"]))
+    return evidence(*_model(task))
 
 
 def average(task: Mapping[str, Any]) -> dict[str, Any]:
@@ -125,6 +125,12 @@ _TASKS: dict[str, Callable[[Mapping[str, Any]], dict[str, Any]]] = {
     "expressions": average,
     "evidence": integrate,
 }
+
+
+def _model(task: Mapping[str, Any]) -> tuple[Any, Mapping[str, Any]]:
+    """Return a task's model and its data."""
+    definition = parse_definition(task["definition"])
+    return definition, load_input(task["data"], definition)
 
 
 def _refusal(error: ModelError) -> dict[str, Any]:
