@@ -29,7 +29,8 @@ class Scales:
 
     def slopes(self, values: Array) -> Array:
         """Return the scale of a slope's prior for every column of `B x K`."""
-        spread = values.std(axis=0)
+        # Column by column: of all at once there would be a second matrix.
+        spread = np.array([column.std() for column in values.T])
         return REACH * self.spread / np.where(spread > 0, spread, 1.0)
 
     @property

@@ -1,8 +1,9 @@
 """Design matrices: a column for every coefficient, with its label and its term.
 
-`formulae` codes the categories, so that the columns are independent where the terms allow it, and
-multiplies interactions out. It is handed a frame of our making and a text of our making, `1 + v0 +
-v0:v1`: nothing of the formula's own text, and an environment with nothing in it.
+`formulae` codes the categories, so that the columns are independent where the terms allow it. It is
+handed a text of our making, `1 + v0 + v0:v1`, a frame of our making, of one row, since the coding
+depends on terms and levels alone, and an environment with nothing in it; nothing of the formula's
+own text, and nothing of the data. The rows are multiplied out here.
 """
 
 import itertools
@@ -26,6 +27,8 @@ Array = NDArray[Any]
 #: Columns of one matrix, and numbers in it.
 MAX_COLUMNS = 10_000
 MAX_NUMBERS = 2**28
+#: Rows that are multiplied out together, so that they stay in the processor's cache.
+BLOCK = 4096
 #: A column is a combination of those before it when no more than this part of it is new.
 TOLERANCE = 1e-9
 
@@ -51,26 +54,25 @@ def design_matrix(effects: Effects, factors: Factors) -> Matrix:
     if not effects.terms:
         return Matrix(np.zeros((factors.rows, 0)), (), ())
     variables = _Variables(effects.terms, factors)
-    found: list[tuple[Array, Term, list[str]]] = []
-    ahead: list[tuple[Array, list[str]]] = []
+    columns: list[_Column] = []
+    ahead: list[_Column] = []
+    owners: list[Term] = []
     for part in _coded(effects, variables):
-        values = part.data if part.data.ndim == 2 else part.data[:, None]
-        labels = variables.labels(part)
         term = variables.term(part)
+        found = list(variables.columns(part))
         if term is None:
             # What formulae adds before a term, so that its coding is complete, belongs to it.
-            ahead.append((values, labels))
+            ahead += found
             continue
-        found += [(extra, term, texts) for extra, texts in ahead]
-        found.append((values, term, labels))
+        columns += [*ahead, *found]
+        owners += [term] * (len(ahead) + len(found))
         ahead = []
-    matrix = np.empty((factors.rows, sum(values.shape[1] for values, _, _ in found)))
-    np.concatenate([values for values, _, _ in found], axis=1, out=matrix, casting="unsafe")
-    return Matrix(
-        matrix,
-        tuple(label for _, _, labels in found for label in labels),
-        tuple(term for _, term, labels in found for _ in labels),
-    )
+    matrix = np.empty((factors.rows, len(columns)))
+    for first in range(0, factors.rows, BLOCK):
+        rows = slice(first, first + BLOCK)
+        for index, column in enumerate(columns):
+            matrix[rows, index] = column.values(rows)
+    return Matrix(matrix, tuple(column.label for column in columns), tuple(owners))
 
 
 def check_rank(matrix: Matrix, values: Array) -> None:
@@ -109,88 +111,97 @@ def check_rank(matrix: Matrix, values: Array) -> None:
         )
 
 
+@dataclass(frozen=True)
+class _Column:
+    """A column: a product of numbers, and of contrasts of categories."""
+
+    label: str
+    #: Each `B`.
+    numbers: tuple[Array, ...]
+    #: Codes, `B`, and what stands for each level.
+    contrasts: tuple[tuple[Array, Array], ...]
+
+    def values(self, rows: slice) -> Array:
+        """Return some rows of it."""
+        parts = [numbers[rows] for numbers in self.numbers]
+        parts += [contrast[codes[rows]] for codes, contrast in self.contrasts]
+        product: Array = parts[0]
+        for part in parts[1:]:
+            product = product * part
+        return product
+
+
 class _Variables:
     """The factors of some terms under names of ours: `v0`, or `v0_0`, `v0_1` of several columns."""
 
     def __init__(self, terms: Sequence[Term], factors: Factors) -> None:
         nodes = {written(factor): factor for term in terms for factor in term.factors}
-        self._values = {text: _checked(node, factors) for text, node in nodes.items()}
-        _check_size(terms, self._values, factors.rows)
-        self._names: dict[str, list[str]] = {}
+        values = {text: _checked(node, factors) for text, node in nodes.items()}
+        _check_size(terms, values, factors.rows)
+        #: By name, a column of numbers or categories.
+        self.by_name: dict[str, Values] = {}
         self._shown: dict[str, str] = {}
-        self._levels: dict[str, Sequence[str]] = {}
-        for index, (text, values) in enumerate(self._values.items()):
-            if isinstance(values, Categories) or values.ndim == 1:
-                self._add(text, f"v{index}", text)
+        names: dict[str, list[str]] = {}
+        for index, (text, found) in enumerate(values.items()):
+            if isinstance(found, Categories) or found.ndim == 1:
+                names[text] = [self._add(f"v{index}", text, found)]
             else:
-                for column in range(values.shape[1]):
-                    self._add(text, f"v{index}_{column}", f"{text}[{column}]")
-            if isinstance(values, Categories):
-                self._levels[f"v{index}"] = values.labels
+                names[text] = [
+                    self._add(f"v{index}_{column}", f"{text}[{column}]", found[:, column])
+                    for column in range(found.shape[1])
+                ]
         self._terms: dict[frozenset[str], Term] = {}
-        self._texts: list[str] = []
+        #: The terms as formulae is to read them.
+        self.texts: list[str] = []
         for term in terms:
-            choices = [self._names[written(factor)] for factor in term.factors]
-            for names in itertools.product(*choices):
-                self._terms[frozenset(names)] = term
-                self._texts.append(":".join(names))
-
-    @property
-    def texts(self) -> list[str]:
-        """The terms as formulae is to read them."""
-        return self._texts
-
-    def columns(self) -> Iterator[tuple[str, Values]]:
-        """Yield every column of the frame."""
-        for text, values in self._values.items():
-            names = self._names[text]
-            if isinstance(values, Categories) or values.ndim == 1:
-                yield names[0], values
-            else:
-                yield from zip(names, values.T, strict=True)
+            for product in itertools.product(*(names[written(f)] for f in term.factors)):
+                self._terms[frozenset(product)] = term
+                self.texts.append(":".join(product))
 
     def term(self, part: Any) -> Term | None:
         """Return the term that a part of formulae's design is of."""
         return self._terms.get(frozenset(component.name for component in part.components))
 
-    def labels(self, part: Any) -> list[str]:
-        """Return the labels of its columns, in formulae's order: the last factor runs fastest."""
-        choices = [list(self._labels(component)) for component in part.components]
-        return [":".join(texts) for texts in itertools.product(*choices)]
+    def columns(self, part: Any) -> Iterator[_Column]:
+        """Yield the columns of a part of formulae's design; its last factor runs fastest."""
+        for chosen in itertools.product(*map(self._choices, part.components)):
+            numbers = tuple(c for _, c in chosen if not isinstance(c, tuple))
+            contrasts = tuple(c for _, c in chosen if isinstance(c, tuple))
+            yield _Column(":".join(label for label, _ in chosen), numbers, contrasts)
 
-    def _labels(self, component: Any) -> Iterator[str]:
-        shown = self._shown[component.name]
-        if component.name not in self._levels:
-            yield shown
-            return
-        for level in component.contrast_matrix.labels:
-            yield f"{shown}[{self._levels[component.name][int(level)]}]"
+    def _choices(self, component: Any) -> list[tuple[str, Any]]:
+        values, shown = self.by_name[component.name], self._shown[component.name]
+        if not isinstance(values, Categories):
+            return [(shown, values)]
+        coding = component.contrast_matrix
+        return [
+            (f"{shown}[{values.labels[int(level)]}]", (values.codes, contrast))
+            for level, contrast in zip(coding.labels, coding.matrix.T, strict=True)
+        ]
 
-    def _add(self, text: str, name: str, shown: str) -> None:
-        self._names.setdefault(text, []).append(name)
-        self._shown[name] = shown
+    def _add(self, name: str, shown: str, values: Values) -> str:
+        self.by_name[name], self._shown[name] = values, shown
+        return name
 
 
 def _coded(effects: Effects, variables: _Variables) -> list[Any]:
-    """Return formulae's terms with their data, the intercept left out."""
+    """Return formulae's terms, the intercept left out, with the coding of their categories."""
     # They bring pandas along: what never sees a formula does without.
     import pandas as pd
     from formulae import design_matrices
     from formulae.environment import Environment
 
-    frame = pd.DataFrame({name: _series(values) for name, values in variables.columns()})
+    frame = pd.DataFrame(
+        {
+            name: pd.Categorical([0], range(len(values.levels)), ordered=True)
+            if isinstance(values, Categories)
+            else [0.0]
+            for name, values in variables.by_name.items()
+        }
+    )
     text = " + ".join(["1" if effects.intercept else "0", *variables.texts])
     design = design_matrices(text, frame, na_action="pass", env=Environment([{}]))
     return [term for term in design.common.terms.values() if term.kind != "intercept"]
-
-
-def _series(values: Values) -> Any:
-    import pandas as pd
-
-    if isinstance(values, Categories):
-        kind = pd.CategoricalDtype(range(len(values.levels)), ordered=True)
-        return pd.Categorical.from_codes(values.codes, dtype=kind)
-    return values
 
 
 def _checked(node: Node, factors: Factors) -> Values:

@@ -6,9 +6,10 @@ from typing import Any
 
 from services.client.document import read_document, read_text
 from services.client.errors import InputError
+from services.client.formula import formula, is_formula
 from services.client.source import function_source, plain_source
 
-#: A Pyro model function, a definition (or a reference `{"id": ...}`), or a file's path.
+#: A Pyro model function, a definition (or a reference `{"id": ...}`), a formula, or a file's path.
 Model = Callable[..., Any] | Mapping[str, Any] | str | Path
 
 
@@ -16,14 +17,17 @@ def definition(model: Model) -> dict[str, Any]:
     """Return what stands under `model` in a request.
 
     Args:
-        model: a Pyro function, whose text is sent; a definition as a mapping; or the path of a
-            `.py` file with one Pyro function or a `.json` file with a definition.
+        model: a Pyro function, whose text is sent; a definition as a mapping; a formula's text,
+            such as `y ~ x`, of the family gaussian; or the path of a `.py` file with one Pyro
+            function or a `.json` file with a definition.
 
     Raises:
         InputError: the model cannot be read.
     """
     if isinstance(model, Mapping):
         return dict(model)
+    if isinstance(model, str) and is_formula(model):
+        return formula(model)
     if isinstance(model, str | Path):
         return _of_file(Path(model))
     if callable(model):
