@@ -71,7 +71,7 @@ def load_columns(raw: Mapping[str, Any], named: Iterable[Name]) -> dict[str, Col
 def _missing(node: Name, known: list[str]) -> DefinitionError:
     listed = ", ".join(name[:64] for name in known[:20]) + (", ..." if len(known) > 20 else "")
     hint = did_you_mean(node.name, known) or ""
-    have = f"{'' if hint else ';'} they have {listed}" if known else ""
+    have = f"{'' if hint else ';'} of those sent there are {listed}" if known else ""
     return refusal(node.column, f"the data have no column '{node.name}'{hint}{have}")
 
 

@@ -1,9 +1,9 @@
 """Design matrices: a column for every coefficient, with its label and its term.
 
-`formulae` codes the categories, so that the columns are independent where the terms allow it. It is
-handed a text of our making, `1 + v0 + v0:v1`, a frame of our making, of one row, since the coding
-depends on terms and levels alone, and an environment with nothing in it; nothing of the formula's
-own text, and nothing of the data. The rows are multiplied out here.
+Which levels of a factor get a column, so that the columns are independent where the terms allow it
+and span all that they stand for, is decided by `formulae.contrasts`, which has patsy's algorithm.
+It is handed names of ours and nothing else: no text, no data, no environment. The rows are
+multiplied out here.
 """
 
 import itertools
@@ -54,25 +54,16 @@ def design_matrix(effects: Effects, factors: Factors) -> Matrix:
     if not effects.terms:
         return Matrix(np.zeros((factors.rows, 0)), (), ())
     variables = _Variables(effects.terms, factors)
-    columns: list[_Column] = []
-    ahead: list[_Column] = []
-    owners: list[Term] = []
-    for part in _coded(effects, variables):
-        term = variables.term(part)
-        found = list(variables.columns(part))
-        if term is None:
-            # What formulae adds before a term, so that its coding is complete, belongs to it.
-            ahead += found
-            continue
-        columns += [*ahead, *found]
-        owners += [term] * (len(ahead) + len(found))
-        ahead = []
+    found = list(_columns(effects.intercept, variables))
+    columns = [column for column, _ in found]
     matrix = np.empty((factors.rows, len(columns)))
     for first in range(0, factors.rows, BLOCK):
         rows = slice(first, first + BLOCK)
         for index, column in enumerate(columns):
             matrix[rows, index] = column.values(rows)
-    return Matrix(matrix, tuple(column.label for column in columns), tuple(owners))
+    return Matrix(
+        matrix, tuple(column.label for column in columns), tuple(term for _, term in found)
+    )
 
 
 def check_rank(matrix: Matrix, values: Array) -> None:
@@ -113,21 +104,21 @@ def check_rank(matrix: Matrix, values: Array) -> None:
 
 @dataclass(frozen=True)
 class _Column:
-    """A column: a product of numbers, and of contrasts of categories."""
+    """A column: a product of numbers, and of indicators of levels."""
 
     label: str
     #: Each `B`.
     numbers: tuple[Array, ...]
-    #: Codes, `B`, and what stands for each level.
-    contrasts: tuple[tuple[Array, Array], ...]
+    #: Codes, `B`, and the level that counts.
+    indicators: tuple[tuple[Array, int], ...]
 
     def values(self, rows: slice) -> Array:
         """Return some rows of it."""
-        parts = [numbers[rows] for numbers in self.numbers]
-        parts += [contrast[codes[rows]] for codes, contrast in self.contrasts]
-        product: Array = parts[0]
-        for part in parts[1:]:
-            product = product * part
+        product: Array = np.ones(())
+        for numbers in self.numbers:
+            product = product * numbers[rows]
+        for codes, level in self.indicators:
+            product = product * (codes[rows] == level)
         return product
 
 
@@ -138,8 +129,7 @@ class _Variables:
         nodes = {written(factor): factor for term in terms for factor in term.factors}
         values = {text: _checked(node, factors) for text, node in nodes.items()}
         _check_size(terms, values, factors.rows)
-        #: By name, a column of numbers or categories.
-        self.by_name: dict[str, Values] = {}
+        self._by_name: dict[str, Values] = {}
         self._shown: dict[str, str] = {}
         names: dict[str, list[str]] = {}
         for index, (text, found) in enumerate(values.items()):
@@ -150,58 +140,75 @@ class _Variables:
                     self._add(f"v{index}_{column}", f"{text}[{column}]", found[:, column])
                     for column in range(found.shape[1])
                 ]
-        self._terms: dict[frozenset[str], Term] = {}
-        #: The terms as formulae is to read them.
-        self.texts: list[str] = []
-        for term in terms:
-            for product in itertools.product(*(names[written(f)] for f in term.factors)):
-                self._terms[frozenset(product)] = term
-                self.texts.append(":".join(product))
-
-    def term(self, part: Any) -> Term | None:
-        """Return the term that a part of formulae's design is of."""
-        return self._terms.get(frozenset(component.name for component in part.components))
-
-    def columns(self, part: Any) -> Iterator[_Column]:
-        """Yield the columns of a part of formulae's design; its last factor runs fastest."""
-        for chosen in itertools.product(*map(self._choices, part.components)):
-            numbers = tuple(c for _, c in chosen if not isinstance(c, tuple))
-            contrasts = tuple(c for _, c in chosen if isinstance(c, tuple))
-            yield _Column(":".join(label for label, _ in chosen), numbers, contrasts)
-
-    def _choices(self, component: Any) -> list[tuple[str, Any]]:
-        values, shown = self.by_name[component.name], self._shown[component.name]
-        if not isinstance(values, Categories):
-            return [(shown, values)]
-        coding = component.contrast_matrix
-        return [
-            (f"{shown}[{values.labels[int(level)]}]", (values.codes, contrast))
-            for level, contrast in zip(coding.labels, coding.matrix.T, strict=True)
+        #: Every interaction of variables, and the term that it is of.
+        self.interactions = [
+            (product, term)
+            for term in terms
+            for product in itertools.product(*(names[written(f)] for f in term.factors))
         ]
 
+    def categorical(self, name: str) -> bool:
+        """Return whether a variable has levels."""
+        return isinstance(self._by_name[name], Categories)
+
+    def column(self, chosen: Sequence[tuple[str, int]]) -> _Column:
+        """Return a column of variables, and of levels of those that have them."""
+        labels, numbers, indicators = [], [], []
+        for name, level in chosen:
+            values, shown = self._by_name[name], self._shown[name]
+            if isinstance(values, Categories):
+                labels.append(f"{shown}[{values.labels[level]}]")
+                indicators.append((values.codes, level))
+            else:
+                labels.append(shown)
+                numbers.append(values)
+        return _Column(":".join(labels), tuple(numbers), tuple(indicators))
+
+    def levels(self, name: str, *, full: bool) -> list[tuple[str, int]]:
+        """Return a variable with each level that gets a column; numbers have one, 0."""
+        values = self._by_name[name]
+        if not isinstance(values, Categories):
+            return [(name, 0)]
+        return [(name, level) for level in range(0 if full else 1, len(values.levels))]
+
     def _add(self, name: str, shown: str, values: Values) -> str:
-        self.by_name[name], self._shown[name] = values, shown
+        self._by_name[name], self._shown[name] = values, shown
         return name
 
 
-def _coded(effects: Effects, variables: _Variables) -> list[Any]:
-    """Return formulae's terms, the intercept left out, with the coding of their categories."""
-    # They bring pandas along: what never sees a formula does without.
-    import pandas as pd
-    from formulae import design_matrices
-    from formulae.environment import Environment
+def _columns(intercept: bool, variables: _Variables) -> Iterator[tuple[_Column, Term]]:
+    """Yield every column with its term; the last factor of an interaction runs fastest."""
+    codings = _codings(intercept, variables)
+    for names, term in variables.interactions:
+        for coding in codings[names]:
+            part = [n for n in names if n in coding or not variables.categorical(n)]
+            choices = [variables.levels(name, full=coding.get(name, False)) for name in part]
+            for chosen in itertools.product(*choices):
+                yield variables.column(chosen), term
 
-    frame = pd.DataFrame(
-        {
-            name: pd.Categorical([0], range(len(values.levels)), ordered=True)
-            if isinstance(values, Categories)
-            else [0.0]
-            for name, values in variables.by_name.items()
-        }
-    )
-    text = " + ".join(["1" if effects.intercept else "0", *variables.texts])
-    design = design_matrices(text, frame, na_action="pass", env=Environment([{}]))
-    return [term for term in design.common.terms.values() if term.kind != "intercept"]
+
+def _codings(
+    intercept: bool, variables: _Variables
+) -> dict[tuple[str, ...], list[Mapping[str, bool]]]:
+    """Return what each interaction is made of: its categories, and whether all levels count.
+
+    Interactions with the same numbers share what they span, so they are coded together.
+    """
+    # It brings pandas along: what never sees a formula does without.
+    from formulae.contrasts import pick_contrasts
+
+    together: dict[frozenset[str], dict[tuple[str, ...], list[str]]] = {}
+    if intercept:
+        together[frozenset()] = {(): []}
+    for names, _ in variables.interactions:
+        categories = [name for name in names if variables.categorical(name)]
+        numbers = frozenset(names) - frozenset(categories)
+        together.setdefault(numbers, {})[names] = categories
+    return {
+        names: found
+        for group in together.values()
+        for names, found in pick_contrasts(group).items()
+    }
 
 
 def _checked(node: Node, factors: Factors) -> Values:
