@@ -78,7 +78,7 @@ ESCAPES = {
     "response of a sum": ("(y + z) ~ x", 2),
     "a number of x": ("y ~ 2*x", 5),
     "a square": ("y ~ x**2", 6),
-    "open": ("y ~ (x + z", 11),
+    "not closed": ("y ~ (x + z", 11),
     "closed": ("y ~ x)", 6),
 }
 
@@ -91,7 +91,7 @@ def test_what_is_outside_is_refused_at_its_column(text: str, column: int) -> Non
 
 
 def test_an_unknown_function_is_answered_with_the_known_ones() -> None:
-    with pytest.raises(DefinitionError, match="did you mean 'sqrt'.*known are I, log, "):
+    with pytest.raises(DefinitionError, match=r"did you mean 'sqrt'.*known are I, log, "):
         read_formula("y ~ sqr(x)")
 
 

@@ -8,15 +8,16 @@ from models.formula.tokens import MAX_LENGTH, Kind, tokens
 
 def test_words_have_their_columns() -> None:
     found = [(token.text, token.column) for token in tokens("y ~ x1**2\n + 0.5")]
-    assert found == [("y", 1), ("~", 3), ("x1", 5), ("**", 7), ("2", 9), ("+", 12), ("0.5", 14)] + [
-        ("", 17)
-    ]
+    words = ["y", "~", "x1", "**", "2", "+", "0.5", ""]
+    assert found == list(zip(words, [1, 3, 5, 7, 9, 12, 14, 17], strict=True))
     assert tokens("")[0].kind is Kind.END
 
 
-@pytest.mark.parametrize(
-    "character", list(".`{}[]\"'^%<>!@#$&;?\\\0\x1b") + ["\u00e9", "\u0445", "\uff58", "\u200b"]
-)
+#: Letters that look like ASCII, and what cannot be seen, beside punctuation.
+OUTSIDE = [*".`{}[]\"'^%<>!@#$&;?\\\0\x1b", "\u00e9", "\u0445", "\uff58", "\u200b", "\u202e"]
+
+
+@pytest.mark.parametrize("character", OUTSIDE)
 def test_a_character_outside_is_refused_at_its_column(character: str) -> None:
     with pytest.raises(DefinitionError) as caught:
         tokens(f"y ~ x{character}")
