@@ -41,7 +41,7 @@ class Group:
             f"index_{self.suffix}": self.index,
             f"n_{self.suffix}": np.asarray(len(self.levels)),
             f"Z_{self.suffix}": self.values if self.several else self.values[:, 0],
-            f"sd_scale_{self.suffix}": spread if self.several else spread[0],
+            f"sd_scale_{self.suffix}": spread if self.several else np.asarray(spread[0]),
         }
 
     def shown(self) -> dict[str, tuple[tuple[str, ...], ...]]:
