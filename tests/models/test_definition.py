@@ -75,10 +75,7 @@ def test_malformed(raw: Any, path: str, fragment: str) -> None:
     assert fragment in caught.value.message
 
 
-@pytest.mark.parametrize(
-    "raw",
-    [{"language": "stan", "source": "model {}"}, {"language": "formula", "formula": "y ~ x"}],
-)
+@pytest.mark.parametrize("raw", [{"language": "stan", "source": "model {}"}])
 def test_languages_that_are_not_built_say_so(raw: dict[str, str]) -> None:
     with pytest.raises(UnavailableError, match="is not available yet") as caught:
         build_program(parse_definition(raw))
