@@ -2,13 +2,14 @@
 
 import keyword
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
 from models.binding import did_you_mean
 from models.definition import FormulaDefinition, PriorForm
 from models.errors import DefinitionError
+from models.formula.columns import Level
 from models.formula.families import FAMILIES, Family, Response
 from models.formula.functions import TRIALS
 from models.formula.priors import CATEGORIES, CORRELATIONS, POSITIVE, REAL, Prior, overriding
@@ -106,6 +107,7 @@ def regression(definition: FormulaDefinition) -> Regression:
     _check_response(formula.response, family)
     if family.response is Response.ORDERED and not formula.population.intercept:
         raise refusal(1, "an ordinal response has cutpoints for an intercept; leave `0` out")
+    _check_levels(definition.levels, formula)
     names = _Names()
     suffixes = tuple(names.suffix(group.by.label) for group in formula.groups)
     response = names.take(_spelled(written(formula.response)))
@@ -123,6 +125,17 @@ def _check_response(response: Node, family: Family) -> None:
         raise refusal(
             start(response), "write p(successes, trials) before `~`, trials a column or a number"
         )
+
+
+def _check_levels(levels: Mapping[str, Sequence[Level]], formula: Formula) -> None:
+    for column, order in levels.items():
+        path = f"model.levels.{column}"
+        if column not in formula.columns:
+            hint = did_you_mean(column, formula.columns) or "; remove it"
+            raise DefinitionError(path, f"the formula does not name '{column}'{hint}")
+        for index, level in enumerate(order):
+            if level in order[:index]:
+                raise DefinitionError(f"{path}[{index}]", "this level stands twice")
 
 
 def _priors(

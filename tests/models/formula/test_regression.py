@@ -67,6 +67,8 @@ def test_groups_have_names_of_their_own(right: str, suffixes: tuple[str, ...]) -
 @pytest.mark.parametrize(
     ("definition", "path", "fragment"),
     [
+        (read("y ~ x", levels={"z": ["a"]}), "model.levels.z", "does not name 'z'"),
+        (read("y ~ x", levels={"x": ["a", "b", "a"]}), "model.levels.x[2]", "stands twice"),
         (read("y ~ x", link="logit"), "model.link", "gaussian has no link 'logit'"),
         (read("y ~ x", family="gamma", link="inverse"), "model.link", "write log"),
         (read("y ~ 0 + x", family="ordinal"), "formula, column 1", "leave `0` out"),

@@ -69,7 +69,10 @@ def test_a_linear_regression_is_least_squares() -> None:
     assert_same(mle(f"y ~ {RIGHT}", "gaussian"), theirs.params, theirs.bse * shrunk)
 
 
-@pytest.mark.parametrize("case", GLMS)
+@pytest.mark.parametrize(
+    "case",
+    [pytest.param(c, marks=[pytest.mark.slow] if GLMS[c][2] else []) for c in GLMS],
+)
 def test_a_generalised_linear_model(case: str) -> None:
     family, response, more, theirs_family = GLMS[case]
     formula = f"{response} ~ {RIGHT}"
@@ -90,6 +93,7 @@ def test_counts_out_of_trials() -> None:
     assert_same(mle(f"p(s, 7) ~ {RIGHT}", "binomial"), theirs.params, theirs.bse)
 
 
+@pytest.mark.slow
 def test_an_offset() -> None:
     theirs = smf.poisson("c ~ z", FRAME, offset=np.log(FRAME.x)).fit(disp=0)
     assert_same(mle("c ~ z + offset(log(x))", "poisson"), theirs.params, theirs.bse)

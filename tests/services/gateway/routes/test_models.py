@@ -164,3 +164,17 @@ def test_a_formulas_log_density_at_a_point(web: Web) -> None:
     path = f"/v1/models/{made['id']}/log_density"
     found = web.post(path, {"data": COLUMNS, "unconstrained": [0.0] * 6}).json()
     assert found["log_likelihood"] == pytest.approx(6 * -0.6931471805599453)
+
+
+def test_a_formula_reads_the_text_columns_of_a_data_set(web: Web) -> None:
+    rows = zip(*(COLUMNS[name] for name in "yxg"), strict=True)
+    table = "y,x,g,note\n" + "".join(f"{y},{x},{g},-\n" for y, x, g in rows)
+    headers = {"Content-Type": "text/csv"}
+    stored = web.post("/v1/datasets", table.encode(), headers=headers).json()
+    body = {"definition": FORMULA, "data": {"dataset": stored["id"]}}
+    made = web.post("/v1/models", body)
+    assert made.status_code == 201, made.text
+    assert made.json()["data"][2] == {"name": "g", "shape": [6], "dtype": "text"}
+    missing = {**body, "definition": {**FORMULA, "formula": "y ~ z"}}
+    found = assert_problem(web.post("/v1/models", missing), 422)
+    assert found["errors"][0]["path"] == "data.columns.z"
