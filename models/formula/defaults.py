@@ -12,6 +12,8 @@ from models.formula.responses import Observed
 
 Array = NDArray[Any]
 
+#: Rows that are looked at together.
+BLOCK = 4096
 #: Standard deviations that a coefficient may reasonably be away from its prior's location.
 REACH = 2.5
 
@@ -28,10 +30,14 @@ class Scales:
     deviation: float
 
     def slopes(self, values: Array) -> Array:
-        """Return the scale of a slope's prior for every column of `B x K`."""
-        # Column by column: of all at once there would be a second matrix.
-        spread = np.array([column.std() for column in values.T])
-        return REACH * self.spread / np.where(spread > 0, spread, 1.0)
+        """Return the scale of a slope's prior for every column of `B x K`.
+
+        A constant column, such as the intercept's, counts by its size.
+        """
+        mean = values.mean(axis=0)
+        spread, size = _deviations(values, mean), np.abs(mean)
+        size = np.where(size > 0, size, 1.0)
+        return REACH * self.spread / np.where(spread > 1e-12 * size, spread, size)
 
     @property
     def intercept(self) -> float:
@@ -54,6 +60,19 @@ def scales(regression: Regression, seen: Observed, offset: Array) -> Scales:
     loc = _location(regression, float(values.mean()))
     spread = deviation if identity else 1.0
     return Scales(loc - float(offset.mean()) if loc else 0.0, spread, deviation)
+
+
+def _deviations(values: Array, mean: Array) -> Array:
+    """Return the standard deviation of every column of `B x K`, some rows at a time.
+
+    Of all rows at once there would be a second matrix.
+    """
+    squares = np.zeros(values.shape[1])
+    for first in range(0, len(values), BLOCK):
+        block = values[first : first + BLOCK] - mean
+        squares += np.einsum("ij,ij->j", block, block)
+    deviations: Array = np.sqrt(squares / len(values))
+    return deviations
 
 
 def _location(regression: Regression, mean: float) -> float:
