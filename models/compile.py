@@ -5,19 +5,20 @@ from collections.abc import Hashable, Mapping
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from models.cache import Cache
 from models.context import Context, StaticInt
 from models.data import check_names
-from models.definition import ModelDefinition, StanDefinition, model_id
+from models.definition import FormulaDefinition, ModelDefinition, StanDefinition, model_id
 from models.density import Target
 from models.description import ModelDescription, described, outlined
-from models.errors import UnavailableError
+from models.errors import DataError, UnavailableError
 from models.estimate import Limits
 from models.evaluation import evaluate
+from models.formula.columns import Array, Column, Texts
+from models.formula.design import design
 from models.layout import Layout, as_arguments, survey
 from models.precision import PrecisionName, precision
 from models.program import AbstractProgram
@@ -28,7 +29,8 @@ from models.stan.density import StanDensity
 from models.trace import AbstractCoordinates, Reader, Unknown, fenced
 from models.traced import TracedDensity
 
-Data = Mapping[str, np.ndarray[Any, Any]]
+#: Columns of texts are for formulas alone.
+Data = Mapping[str, Column]
 #: What a definition compiles to: recorded from a program of ours, or evaluated by Stan's.
 CompiledDensity = TracedDensity | StanDensity
 #: One evaluation may take this much in the gateway's check and in a worker alike.
@@ -63,7 +65,11 @@ def compile_model(
     """
     if isinstance(definition, StanDefinition):
         return compile_stan(
-            definition.source, data, precision(precision_name), seed, seconds=limits.seconds
+            definition.source,
+            _numbers(data),
+            precision(precision_name),
+            seed,
+            seconds=limits.seconds,
         )
     return _traced(definition, data, precision_name, device, limits, cache)
 
@@ -93,12 +99,20 @@ def _traced(
     cache: Cache | None,
 ) -> TracedDensity:
     kept = Cache() if cache is None else cache
+    if isinstance(definition, FormulaDefinition):
+        designed = design(definition, data)
+        density = _traced(
+            designed.definition, designed.arrays, precision_name, device, limits, kept
+        )
+        density.legend = designed.legend
+        return density
     known = model_id(definition)
     program = kept.get(("program", known), lambda: build_program(definition))
     check_names(program, data)
     chosen = precision(precision_name)
     context = Context(chosen.dtype, torch.device(device), chosen.matmul)
-    values = {name: _as_value(name, array, context) for name, array in data.items()}
+    arrays = _numbers(data)
+    values = {name: _as_value(name, array, context) for name, array in arrays.items()}
     identity = (known, precision_name, device, _shapes(values))
     layout = kept.get(identity, lambda: survey(program, values, context, limits))
     static, inputs = as_arguments(values, program.data_names, layout.static_names)
@@ -106,7 +120,7 @@ def _traced(
     def check() -> tuple[tuple[str, ...], float]:
         return _check_values(program, layout, {**static, **inputs}, context)
 
-    digest = _digest(data)
+    digest = _digest(arrays)
     remembered = kept if digest is not None else Cache()
     effects, at_origin = remembered.get(("checked", identity, digest), check)
     return TracedDensity(
@@ -169,7 +183,7 @@ def _check_values(
     return random_effects(reader.reading, supply.leaves), float(at_origin.detach())
 
 
-def _digest(data: Data) -> bytes | None:
+def _digest(data: Mapping[str, Array]) -> bytes | None:
     """Return a digest of the data; None of data so large that checking them is no dearer."""
     if sum(array.nbytes for array in data.values()) > _SMALL:
         return None
@@ -187,7 +201,17 @@ def _shapes(values: Mapping[str, Tensor | StaticInt]) -> Hashable:
     )
 
 
-def _as_value(name: str, array: np.ndarray[Any, Any], context: Context) -> Tensor | StaticInt:
+def _numbers(data: Data) -> dict[str, Array]:
+    """Return the data of a model that is no formula, which are arrays of numbers."""
+    arrays = {}
+    for name, column in data.items():
+        if isinstance(column, Texts):
+            raise DataError(f"data.{name}", "texts; send numbers, texts as codes from 0")
+        arrays[name] = column
+    return arrays
+
+
+def _as_value(name: str, array: Array, context: Context) -> Tensor | StaticInt:
     """A data array as the interpreter takes it: reals in the run's dtype, integers as they are."""
     if array.ndim == 0 and array.dtype.kind == "i":
         return StaticInt(int(array), frozenset({name}))

@@ -19,6 +19,19 @@ from models.errors import DefinitionError
 #: Letters, digits and underscores; at most 64.
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,63}$")]
 
+#: What a formula's response is distributed as.
+FamilyName = Literal[
+    "gaussian",
+    "student",
+    "bernoulli",
+    "binomial",
+    "poisson",
+    "negative_binomial",
+    "gamma",
+    "beta",
+    "ordinal",
+]
+
 #: Lists of a definition may be nested so deep.
 MAX_DEPTH = 32
 
@@ -88,13 +101,25 @@ class StanDefinition(_Model):
     source: str
 
 
+class PriorForm(_Model):
+    """A prior: a distribution of the table with numbers for arguments."""
+
+    distribution: str = Field(max_length=64)
+    args: dict[str, int | float] = Field(default_factory=dict, max_length=8)
+
+
 class FormulaDefinition(_Model):
     """A regression formula with a family and priors."""
 
     language: Literal["formula"]
-    formula: str
-    family: str = "gaussian"
-    priors: dict[str, Any] = Field(default_factory=dict)
+    formula: str = Field(max_length=10_001)
+    family: FamilyName = "gaussian"
+    #: The family's own where there is none.
+    link: str | None = Field(default=None, max_length=64)
+    #: By term (`x1`, `C(group)`), or by name: `Intercept`, `beta`, `sigma`, `sd`, `sd_group`, ...
+    priors: dict[str, PriorForm] = Field(default_factory=dict, max_length=1000)
+    #: By column, the levels of a factor in their order; the first is the reference.
+    levels: dict[Name, list[str | bool | int]] = Field(default_factory=dict, max_length=1000)
 
 
 class CatalogDefinition(_Model):

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from models.cut.surface import Surface
+from models.formula.legend import Legend
 from models.native.handle import DensityHandle
 from models.precision import LowName
 
@@ -103,6 +104,8 @@ class AbstractLogDensity(ABC):
     notes: tuple[Note, ...]
     #: Whether `initial` draws from priors; else it is uniform on (-2, 2).
     knows_priors: bool = True
+    #: What a formula's result is read by: labels of entries, and the priors.
+    legend: Legend | None = None
 
     @abstractmethod
     def value(self, z: Tensor, target: Target = Target.POSTERIOR) -> Tensor:

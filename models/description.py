@@ -1,14 +1,15 @@
 """What a model asks for and infers, as `GET /v1/models/{id}` shows it."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
 from pydantic import BaseModel, ConfigDict
 
-from models.definition import ModelDefinition, model_id
+from models.definition import FormulaDefinition, ModelDefinition, model_id
 from models.density import Deterministic, Parameter
+from models.formula.columns import Column
+from models.formula.design import graph_of
 from models.outline import outline
 from models.stan.density import StanDensity
 from models.traced import TracedDensity
@@ -49,6 +50,8 @@ class ModelDescription(BaseModel):
     deterministics: list[ParameterDescription]
     #: By unknown: the plates it is in; empty without data.
     plates: dict[str, list[str]] = {}
+    #: The graph that a formula stands for; null of other models.
+    graph: dict[str, Any] | None = None
     #: Bytes of one evaluation at one point; null without data.
     bytes: int | None = None
     #: Log density at the origin of the unconstrained scale; null without data or if not finite.
@@ -73,13 +76,14 @@ def outlined(definition: ModelDefinition, owner: str) -> ModelDescription:
             ParameterDescription(name=s.name, shape=None, support=None, size=None)
             for s in functions
         ],
+        graph=_graph(definition),
     )
 
 
 def described(
     density: TracedDensity | StanDensity,
     definition: ModelDefinition,
-    data: Mapping[str, np.ndarray[Any, Any]],
+    data: Mapping[str, Column],
     owner: str,
 ) -> ModelDescription:
     """Describe a compiled model."""
@@ -90,13 +94,26 @@ def described(
         observed=list(density.observed),
         data=[
             DataDescription(name=name, shape=list(data[name].shape), dtype=str(data[name].dtype))
-            for name in density.data_names
+            for name in _columns(density, definition)
         ],
         deterministics=[_parameter(d) for d in density.deterministics],
         plates={p.name: [plate for plate in p.plates if plate] for p in density.parameters},
+        graph=_graph(definition),
         bytes=density.bytes,
         log_density=at_origin if math.isfinite(at_origin := density.at_origin) else None,
     )
+
+
+def _columns(density: TracedDensity | StanDensity, definition: ModelDefinition) -> Sequence[str]:
+    """Return the names of what was posted; what a formula makes of it has others."""
+    formula = isinstance(definition, FormulaDefinition)
+    return outline(definition).data_names if formula else density.data_names
+
+
+def _graph(definition: ModelDefinition) -> dict[str, Any] | None:
+    if not isinstance(definition, FormulaDefinition):
+        return None
+    return _posted(graph_of(definition))
 
 
 def _posted(definition: ModelDefinition) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from models.binding import REQUIRED, Argument, Kind
 from models.catalog import resolve
 from models.definition import (
     CatalogDefinition,
+    FormulaDefinition,
     GraphDefinition,
     ModelDefinition,
     Site,
@@ -21,6 +22,7 @@ from models.definition import (
 )
 from models.distributions import TABLE, make
 from models.errors import DefinitionError
+from models.formula.design import columns_of, graph_of
 from models.program import PyroProgram
 from models.program_grammar import PRIMITIVES
 from models.programs import build_program
@@ -61,7 +63,7 @@ class OutlinedSite:
 
 @dataclass(frozen=True)
 class Outline:
-    """The sites in program order, and the data that the program reads.
+    """The sites in program order, and the data that the program reads, of a formula its columns.
 
     Sites of a program whose names are computed, as "z_" + str(t), are left out.
     """
@@ -79,14 +81,17 @@ def outline(definition: ModelDefinition) -> Outline:
     if isinstance(definition, StanDefinition):
         return _of_stan(definition.source)
     program = build_program(definition)
+    names = program.data_names
     if isinstance(definition, CatalogDefinition):
         definition = resolve(definition)
+    if isinstance(definition, FormulaDefinition):
+        names, definition = columns_of(definition), graph_of(definition)
     if isinstance(definition, GraphDefinition):
         sites = tuple(_graph_site(site) for site in definition.sites)
     else:
         assert isinstance(program, PyroProgram)
         sites = tuple(_program_sites(program.function))
-    return Outline(sites, program.data_names)
+    return Outline(sites, names)
 
 
 def _of_stan(source: str) -> Outline:

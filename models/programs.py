@@ -10,6 +10,7 @@ from models.definition import (
     StanDefinition,
 )
 from models.errors import UnavailableError
+from models.formula.design import graph_of
 from models.graph import GraphProgram
 from models.program import AbstractProgram, PyroProgram
 
@@ -19,7 +20,7 @@ def build_program(definition: ModelDefinition) -> AbstractProgram:
 
     Raises:
         ModelError: the definition breaks the rules of its language.
-        UnavailableError: the language is not built yet, or is Stan, which `models/stan/` evaluates.
+        UnavailableError: the language is Stan, which `models/stan/` evaluates.
     """
     match definition:
         case CatalogDefinition():
@@ -28,13 +29,10 @@ def build_program(definition: ModelDefinition) -> AbstractProgram:
             return GraphProgram(definition)
         case PyroDefinition():
             return PyroProgram(definition)
+        case FormulaDefinition():
+            return GraphProgram(graph_of(definition))
         case StanDefinition():
             raise UnavailableError(
                 "model.language",
                 "a Stan program is no program of ours; this needs another language, such as 'pyro'",
-            )
-        case FormulaDefinition():
-            language = definition.language
-            raise UnavailableError(
-                "model.language", f"the language '{language}' is not available yet; use 'pyro'"
             )

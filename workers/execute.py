@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from contextlib import closing
+from dataclasses import asdict
 from functools import partial
 from importlib.metadata import version
 from typing import Any
@@ -11,8 +12,9 @@ from pydantic import TypeAdapter
 
 from models.cache import Cache
 from models.compile import CompiledDensity, compile_model
-from models.definition import ModelDefinition, StanDefinition
+from models.definition import ModelDefinition
 from models.density import AbstractLogDensity, Note
+from models.formula.legend import Legend
 from models.toolchain import default_cache
 from workers.answer import write
 from workers.checkpoints.checkpoint import Checkpoint
@@ -26,7 +28,7 @@ from workers.inputs import read_input
 from workers.jobs import JobState
 from workers.plan import Plan
 from workers.planner import Planner
-from workers.results import Diagnostics, Findings, Outcome, Result, Timing, Warning
+from workers.results import Diagnostics, Findings, Outcome, Result, Timing, UsedPrior, Warning
 from workers.runner import run
 from workers.sink import Control, StopReason
 from workers.start import find_start
@@ -122,8 +124,7 @@ def _earlier(start: Checkpoint | None) -> float:
 
 def _compile(task: Task, artifacts: Artifacts, cache: Cache | None) -> CompiledDensity:
     definition = _DEFINITION.validate_python(task.definition)
-    empty = isinstance(definition, StanDefinition)
-    data = read_input(artifacts, task.input_key, empty=empty)
+    data = read_input(artifacts, task.input_key, definition)
     return compile_model(
         definition, data, precision_name=task.precision, cache=cache, seed=task.seed
     )
@@ -145,6 +146,7 @@ def _result(
 ) -> Result:
     """Add the circumstances to what an engine found."""
     parts = {name: getattr(findings, name) for name in Findings.model_fields}
+    legend = density.legend
     parts["diagnostics"] = with_notes(findings.diagnostics, density.notes)
     return Result(
         **parts,
@@ -156,9 +158,15 @@ def _result(
         compiled_from=planner.compiled_from,
         choice=planner.plan.why if planner.plan and planner.plan.why else None,
         precision=task.precision,
+        labels=None if legend is None else _labels(legend),
+        priors=None if legend is None else [UsedPrior(**asdict(p)) for p in legend.priors],
         partial=partial or None,
         timing=timing,
     )
+
+
+def _labels(legend: Legend) -> dict[str, list[list[str]]]:
+    return {name: [list(d) for d in dimensions] for name, dimensions in legend.labels.items()}
 
 
 def with_notes(diagnostics: Diagnostics | None, notes: tuple[Note, ...]) -> Diagnostics | None:

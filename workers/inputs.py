@@ -13,30 +13,36 @@ from numpy.typing import NDArray
 from pydantic import TypeAdapter
 
 from models.binding import did_you_mean
-from models.data import load_data
+from models.definition import FormulaDefinition, ModelDefinition
 from models.errors import DataError
+from models.formula.columns import Texts
+from models.loading import load_for
 from workers.columns import Column, read_columns
 from workers.request import BoundData, Codes, ColumnSource
 from workers.store.artifacts import Artifacts
 from workers.store.errors import ArtifactNotFoundError
 
 Array = NDArray[Any]
+#: An array, or for a formula a column of texts.
+Loaded = Array | Texts
 
 _BOUND: TypeAdapter[BoundData] = TypeAdapter(BoundData)
 
 
-def read_input(artifacts: Artifacts, key: str, *, empty: bool = False) -> dict[str, Array]:
+def read_input(
+    artifacts: Artifacts, key: str, definition: ModelDefinition | None = None
+) -> Mapping[str, Loaded]:
     """Return a job's arrays by name.
 
     Args:
         artifacts: where inputs and data sets lie.
         key: of the input.
-        empty: whether arrays may be empty, as a Stan program's.
+        definition: the model that reads them; absent, all are arrays.
 
     Raises:
         DataError: an array cannot be used, or its data set has been deleted.
     """
-    return load_input(located(read_document(artifacts, key), artifacts), empty=empty)
+    return load_input(located(read_document(artifacts, key), artifacts), definition)
 
 
 def read_document(artifacts: Artifacts, key: str) -> dict[str, Any]:
@@ -50,18 +56,20 @@ def located(data: Mapping[str, Any], artifacts: Artifacts) -> Mapping[str, Any]:
     return {**data, "artifacts": artifacts.url} if _bound(data) else data
 
 
-def load_input(data: Mapping[str, Any], *, empty: bool = False) -> dict[str, Array]:
-    """Return arrays by name.
+def load_input(
+    data: Mapping[str, Any], definition: ModelDefinition | None = None
+) -> Mapping[str, Loaded]:
+    """Return arrays by name; for a formula, those that it names, which may be texts.
 
     Args:
         data: numbers and nested lists, or a data set's columns, `located`.
-        empty: as above.
+        definition: the model that reads them; absent, all are arrays.
 
     Raises:
         DataError: as above.
     """
     if not _bound(data):
-        return load_data(data, empty=empty)
+        return load_for(definition, data)
     bound = _BOUND.validate_python(data)
     artifacts = Artifacts(bound.artifacts or "")
     try:
@@ -70,10 +78,14 @@ def load_input(data: Mapping[str, Any], *, empty: bool = False) -> dict[str, Arr
         message = f"the data set '{bound.dataset}' has been deleted; post it again"
         raise DataError("data.dataset", message) from None
     columns = read_columns(content)
-    return load_data({name: take(source, columns, name) for name, source in bound.columns.items()})
+    texts = isinstance(definition, FormulaDefinition)
+    taken = {name: take(s, columns, name, texts=texts) for name, s in bound.columns.items()}
+    return load_for(definition, taken)
 
 
-def take(source: ColumnSource, columns: Mapping[str, Column], name: str) -> Array:
+def take(
+    source: ColumnSource, columns: Mapping[str, Column], name: str, *, texts: bool = False
+) -> Loaded:
     """Return what the model's data called `name` are.
 
     Args:
@@ -81,6 +93,7 @@ def take(source: ColumnSource, columns: Mapping[str, Column], name: str) -> Arra
             or a number.
         columns: of the data set.
         name: for complaints.
+        texts: whether they may be texts.
 
     Raises:
         DataError: there is no such column, or it holds no numbers, or lengths differ.
@@ -89,7 +102,10 @@ def take(source: ColumnSource, columns: Mapping[str, Column], name: str) -> Arra
     if isinstance(source, Codes):
         return _codes(_find(source.codes, columns, f"{path}.codes"), f"{path}.codes")
     if isinstance(source, str):
-        return _numbers(_find(source, columns, path), path)
+        column = _find(source, columns, path)
+        if texts and column.levels is not None:
+            return Texts(column.values, tuple(column.levels.to_pylist()))
+        return _numbers(column, path)
     if isinstance(source, list):
         parts = [f"{path}[{index}]" for index in range(len(source))]
         found = [_find(n, columns, p) for n, p in zip(source, parts, strict=True)]

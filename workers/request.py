@@ -118,7 +118,8 @@ AnyData = Annotated[
     | Annotated[
         dict[str, Any],
         Field(
-            description="Numbers and nested lists of numbers by name.",
+            description="Numbers and nested lists of numbers by name; for a formula also lists of "
+            "texts.",
             json_schema_extra={"not": {"required": ["dataset"], "properties": _TEXT}},
         ),
         Tag("arrays themselves"),

@@ -260,6 +260,19 @@ class Findings(Strict):
     stein: SteinResult | None = None
 
 
+class UsedPrior(Strict):
+    """A prior of a formula's model as it was used."""
+
+    #: The quantity that has it.
+    parameter: str
+    #: Of an entry that has its own, its label.
+    term: str | None = None
+    distribution: str
+    args: dict[str, float]
+    #: Whether it was chosen by default, scaled to the data.
+    default: bool
+
+
 class Timing(Strict):
     """Seconds, from the worker's first look at the job."""
 
@@ -284,5 +297,9 @@ class Result(Findings):
     #: Why `auto` picked these options, in sentences.
     choice: list[str] | None = None
     precision: str
+    #: Of a formula: by quantity and dimension, the labels of its entries.
+    labels: dict[str, list[list[str]]] | None = None
+    #: Of a formula.
+    priors: list[UsedPrior] | None = None
     partial: bool | None = None
     timing: Timing

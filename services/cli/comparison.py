@@ -60,5 +60,6 @@ def _rows(result: Mapping[str, Any]) -> Iterator[Row]:
     else:
         found = result.get("summary") or {}
         of_each = {name: (e["mean"], e.get("sd")) for name, e in found.items()}
+    labels = result.get("labels") or {}
     for name, both in of_each.items():
-        yield from entries(name, both)
+        yield from entries(name, both, labels.get(name, ()))

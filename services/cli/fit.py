@@ -1,6 +1,7 @@
 """`credence fit`: post a model to one or several engines, watch them, read the results."""
 
 import contextlib
+import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -12,10 +13,11 @@ from services.cli.completions import dataset_ids, engines, precisions, tiers
 from services.cli.documents import emit
 from services.cli.exits import FAILED, complain, explained, output
 from services.cli.fits import Fit, collected, submitted
-from services.cli.options import AsJson, DataFile, ModelFile, OwnServer, settings
+from services.cli.options import AnyModel, AsJson, DataFile, OwnServer, settings
 from services.cli.tables import print_result
 from services.client.client import Client
 from services.client.errors import InputError
+from services.client.formula import formula, is_formula
 from services.embedded import embedded
 
 Engines = Annotated[
@@ -37,7 +39,7 @@ Assignments = Annotated[
 
 
 def fit(
-    model: ModelFile,
+    model: AnyModel,
     data: DataFile = None,
     dataset: Annotated[
         str | None,
@@ -46,6 +48,23 @@ def fit(
     columns: Annotated[
         list[str] | None,
         typer.Option("--column", metavar="NAME=COLUMN", help="The data set's column for a name."),
+    ] = None,
+    family: Annotated[
+        str | None,
+        typer.Option(
+            "--family", help="Of a formula: gaussian (the default), bernoulli, poisson, ..."
+        ),
+    ] = None,
+    link: Annotated[
+        str | None, typer.Option("--link", help="Of a formula: logit, probit, log, ...")
+    ] = None,
+    priors: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--prior",
+            metavar="TERM=JSON",
+            help='Of a formula: \'x={"distribution": "Normal", "args": {"loc": 0, "scale": 1}}\'.',
+        ),
     ] = None,
     kinds: Engines = None,
     assignments: Assignments = None,
@@ -61,11 +80,12 @@ def fit(
 ) -> None:
     """Fit a model to data and print the result."""
     with explained(as_json):
+        posted = model_of(model, family, link, priors or [])
         requests = engine_options(kinds or ["nuts"], assignments or [])
         given = data_of(data, dataset, columns or [])
         with service(server) as url, Client(url) as client:
             circumstances = {"seed": seed, "precision": precision, "tier": tier}
-            jobs = submitted(client, model, given, requests, **circumstances)
+            jobs = submitted(client, posted, given, requests, **circumstances)
             fits = collected(client, jobs)
     if as_json:
         emit(_document(fits))
@@ -99,6 +119,41 @@ def engine_options(kinds: Sequence[str], assignments: Sequence[str]) -> list[dic
             choice = ", ".join(f"{kind}.{assignment}" for kind in kinds)
             raise InputError(f"--set {assignment}", f"say for which engine: {choice}")
     return [{**settings(texts), "kind": kind} for kind, texts in own.items()]
+
+
+def model_of(
+    text: str, family: str | None, link: str | None, priors: Sequence[str]
+) -> Path | dict[str, Any]:
+    """Return a fit's model: a file, or a formula's definition.
+
+    Args:
+        text: what is asked for.
+        family: of a formula.
+        link: of a formula.
+        priors: of a formula, `TERM=JSON`.
+
+    Raises:
+        InputError: a prior cannot be read, or an option of formulas is given for a file.
+    """
+    if is_formula(text):
+        given = dict(_prior(assignment) for assignment in priors)
+        return formula(text, family or "gaussian", link=link, priors=given)
+    for option, value in (("--family", family), ("--link", link), ("--prior", priors)):
+        if value:
+            raise InputError(f"{option}", f"it is of formulas, such as 'y ~ x', and not of {text}")
+    return Path(text)
+
+
+def _prior(assignment: str) -> tuple[str, dict[str, Any]]:
+    term, _, text = assignment.partition("=")
+    try:
+        document = json.loads(text)
+    except ValueError:
+        document = None
+    if not term.strip() or not isinstance(document, dict):
+        example = 'x={"distribution": "Normal", "args": {"loc": 0, "scale": 1}}'
+        raise InputError(f"--prior {assignment}", f"write TERM=JSON, such as {example}")
+    return term.strip(), document
 
 
 def data_of(

@@ -50,7 +50,7 @@ class Fit:
 
 def submitted(
     client: Client,
-    model: Path,
+    model: Path | dict[str, Any],
     data: Data | None,
     requests: Sequence[Mapping[str, Any]],
     **circumstances: Any,
@@ -59,7 +59,7 @@ def submitted(
 
     Args:
         client: to which service.
-        model: the model's file.
+        model: the model's file, or a definition.
         data: the data, their file, or a reference to a data set.
         requests: each engine's options.
         **circumstances: `seed`, `precision` and `tier`.

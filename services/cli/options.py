@@ -12,6 +12,7 @@ from services.client.errors import InputError
 
 __all__ = [
     "DEFAULT_SERVER",
+    "AnyModel",
     "AsJson",
     "DataFile",
     "JobId",
@@ -21,6 +22,15 @@ __all__ = [
     "settings",
 ]
 
+#: A model's file, or a formula.
+AnyModel = Annotated[
+    str,
+    typer.Argument(
+        metavar="MODEL",
+        help="MODEL.py (a Pyro function), MODEL.stan, MODEL.json, or a formula such as "
+        "'y ~ x + (1 | g)'.",
+    ),
+]
 ModelFile = Annotated[
     Path, typer.Argument(help="MODEL.py (a Pyro function), MODEL.stan or MODEL.json.")
 ]

@@ -33,8 +33,9 @@ def print_result(console: Console, result: Mapping[str, Any]) -> None:
     console.print(f"{result.get('outcome')}: {result.get('message', '')}", style="bold")
     for panel in warning_panels(result):
         console.print(panel)
+    labels = result.get("labels") or {}
     if result.get("mle"):
-        console.print(estimate_table(result["mle"]["estimate"]))
+        console.print(estimate_table(result["mle"]["estimate"], labels))
         if line := profile_line(result["mle"]["estimate"]):
             console.print(line)
         console.print(_line(result["mle"], ("log_likelihood", "log_prior", "aic", "bic")))
@@ -42,7 +43,7 @@ def print_result(console: Console, result: Mapping[str, Any]) -> None:
             console.print(ratio_line(result["mle"]["likelihood_ratio"]))
     if result.get("summary"):
         fields = _SUMMARY if console.width >= _WIDE else _SHORT_SUMMARY
-        console.print(summary_table(result["summary"], fields))
+        console.print(summary_table(result["summary"], fields, labels))
     diagnostics = result.get("diagnostics") or {}
     if diagnostics.get("divergences") is not None:
         console.print(_line(diagnostics, ("divergences",)))
@@ -54,6 +55,8 @@ def print_result(console: Console, result: Mapping[str, Any]) -> None:
         approximation = result["approximation"]
         console.print(_line(approximation["log_evidence"], _EVIDENCE, "log evidence "))
         console.print(_line(approximation, ("pareto_k",)))
+    for line in prior_lines(result.get("priors") or []):
+        console.print(line, style="dim", highlight=False, markup=False)
     seconds = result.get("timing", {}).get("total")
     took = f", {seconds:.2f} s" if seconds is not None else ""
     console.print(f"{result['engine']['kind']}, seed {result.get('seed')}{took}", style="dim")
@@ -72,12 +75,29 @@ def warning_panels(result: Mapping[str, Any], engine: str = "") -> list[Panel]:
     ]
 
 
-def summary_table(summary: Mapping[str, Mapping[str, Any]], shown: Sequence[str]) -> Table:
+def prior_lines(priors: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """Yield a line for each prior of a formula: `beta[x] ~ Normal(loc=0, scale=2.5), default`."""
+    for prior in priors[:LONGEST]:
+        entry = f"[{prior['term']}]" if prior.get("term") else ""
+        args = ", ".join(f"{name}={value:.4g}" for name, value in prior["args"].items())
+        drawn = f"{prior['distribution']}({args})" if args else "flat"
+        default = ", default" if prior["default"] else ""
+        yield f"{prior['parameter']}{entry} ~ {drawn}{default}"
+    if len(priors) > LONGEST:
+        yield f"and {len(priors) - LONGEST} more priors; --json shows all"
+
+
+def summary_table(
+    summary: Mapping[str, Mapping[str, Any]],
+    shown: Sequence[str],
+    labels: Mapping[str, Sequence[Sequence[str]]] | None = None,
+) -> Table:
     """Return a posterior summary, one row per scalar entry.
 
     Args:
         summary: of each quantity.
         shown: the numbers to show beside the quantiles, where there are any.
+        labels: of entries, by quantity and dimension.
     """
     first = next(iter(summary.values()), {})
     quantiles = list(first.get("quantiles") or {})
@@ -95,13 +115,23 @@ def summary_table(summary: Mapping[str, Mapping[str, Any]], shown: Sequence[str]
     rows = [
         row
         for name, entry in summary.items()
-        for row in entries(name, [column(entry, field) for field in fields])
+        for row in entries(
+            name, [column(entry, field) for field in fields], (labels or {}).get(name, ())
+        )
     ]
     return _table(fields, rows)
 
 
-def estimate_table(estimate: Mapping[str, Mapping[str, Any]]) -> Table:
-    """Return maximum-likelihood estimates with standard errors and intervals."""
+def estimate_table(
+    estimate: Mapping[str, Mapping[str, Any]],
+    labels: Mapping[str, Sequence[Sequence[str]]] | None = None,
+) -> Table:
+    """Return maximum-likelihood estimates with standard errors and intervals.
+
+    Args:
+        estimate: of each quantity.
+        labels: as above.
+    """
     levels = {e["interval"]["level"] for e in estimate.values() if e.get("interval")}
     level = f"{100 * min(levels):g} %" if levels else ""
     fields = ["estimate", "std. error"] + ([f"lower {level}", f"upper {level}"] if levels else [])
@@ -110,7 +140,7 @@ def estimate_table(estimate: Mapping[str, Mapping[str, Any]]) -> Table:
         interval = entry.get("interval") or {}
         columns = [entry["value"], entry.get("standard_error")]
         columns += [interval.get("lower"), interval.get("upper")] if levels else []
-        rows += list(entries(name, columns))
+        rows += list(entries(name, columns, (labels or {}).get(name, ())))
     return _table(fields, rows)
 
 
@@ -205,12 +235,15 @@ def columns_table(dataset: Mapping[str, Any]) -> Table:
     return table
 
 
-def entries(name: str, columns: Sequence[Any]) -> Iterator[Row]:
+def entries(
+    name: str, columns: Sequence[Any], labels: Sequence[Sequence[str]] = ()
+) -> Iterator[Row]:
     """Yield one row per scalar entry of a quantity.
 
     Args:
         name: the quantity.
         columns: its numbers, each a scalar or nested lists of one shape; None where there is none.
+        labels: of its entries, by dimension; numbers from 0 where there are none.
     """
     shaped = next((column for column in columns if column is not None), None)
     if not isinstance(shaped, list):
@@ -219,7 +252,8 @@ def entries(name: str, columns: Sequence[Any]) -> Iterator[Row]:
     stem = f"{name[:-1]}," if name.endswith("]") else f"{name}["
     for index in range(len(shaped)):
         inner = [column[index] if isinstance(column, list) else None for column in columns]
-        yield from entries(f"{stem}{index}]", inner)
+        label = labels[0][index] if labels else index
+        yield from entries(f"{stem}{label}]", inner, labels[1:])
 
 
 def number(field: str, value: float | None) -> str:

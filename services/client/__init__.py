@@ -10,6 +10,7 @@ from services.client.errors import (
     UnreachableError,
 )
 from services.client.events import Event
+from services.client.formula import formula
 from services.client.result import Result
 
 __all__ = [
@@ -22,4 +23,5 @@ __all__ = [
     "ProblemError",
     "Result",
     "UnreachableError",
+    "formula",
 ]

@@ -1,7 +1,7 @@
 """Columns of Parquet and Arrow files, as numbers and nested lists."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +11,17 @@ import pyarrow.parquet as pq
 from services.client.errors import InputError
 
 
-def read_table(path: Path) -> dict[str, list[Any]]:
+def read_table(
+    path: Path, *, texts: bool = False, only: Container[str] | None = None
+) -> dict[str, list[Any]]:
     """Return the columns of a `.parquet` or `.arrow` file (IPC file or stream) by name.
 
     Integers stay integers, booleans booleans; lists of numbers become nested lists.
+
+    Args:
+        path: the file.
+        texts: whether columns may hold texts.
+        only: names of the columns to read; all when absent.
 
     Raises:
         InputError: the file cannot be read, a name occurs twice, or a column holds something else
@@ -31,7 +38,9 @@ def read_table(path: Path) -> dict[str, list[Any]]:
     for name in names:
         if names.count(name) > 1:
             raise InputError(str(path), f"the name {name!r} occurs twice")
-    return {name: _numbers(path, name, table.column(name)) for name in names}
+    wanted = [name for name in names if only is None or name in only]
+    read = _texts if texts else _numbers
+    return {name: read(path, name, table.column(name)) for name in wanted}
 
 
 def ipc_table(content: bytes) -> Any:
@@ -46,6 +55,19 @@ def _parquet(path: Path) -> Any:
     # Not `read_table`, which would make columns of folders named `x=1`.
     with pq.ParquetFile(path) as file:
         return file.read()
+
+
+def _texts(path: Path, name: str, column: Any) -> list[Any]:
+    """Return a column of texts, or one of numbers."""
+    kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
+    if not (pa.types.is_string(kind) or pa.types.is_large_string(kind)):
+        return _numbers(path, name, column)
+    values: list[Any] = column.to_pylist()
+    if column.null_count:
+        row = values.index(None)
+        where = f"{path}, column {name}, row {row}"
+        raise InputError(where, "null; missing values are not supported")
+    return values
 
 
 def _numbers(path: Path, name: str, column: Any) -> list[Any]:

@@ -1,18 +1,27 @@
-"""Columns of a CSV file: a header row, then numbers. Integers stay integers."""
+"""Columns of a CSV file: a header row, then cells."""
 
 import csv
 import io
-import math
+from collections.abc import Callable, Container
 from pathlib import Path
+from typing import Any
 
+from services.client.cells import read_cells
 from services.client.document import read_text
 from services.client.errors import InputError
 
 
-def read_columns(path: Path) -> dict[str, list[int] | list[float]]:
+def read_columns(
+    path: Path, *, texts: bool = False, only: Container[str] | None = None
+) -> dict[str, list[Any]]:
     """Return a CSV file's columns by name.
 
     A column of integers alone stays integer (usable as an index); any other is float64.
+
+    Args:
+        path: the file.
+        texts: whether columns may hold booleans and texts.
+        only: names of the columns to read; all when absent.
 
     Raises:
         InputError: the file cannot be read, a row is ragged, a name is missing or occurs twice,
@@ -33,7 +42,19 @@ def read_columns(path: Path) -> dict[str, list[int] | list[float]]:
         if len(row) != len(names):
             where = f"{path}, line {line}"
             raise InputError(where, f"{len(row)} entries under {len(names)} names")
-    return {name: _column(path, index, rows[1:]) for index, name in enumerate(names)}
+    return {
+        name: read_cells(
+            [row[index].strip() for _, row in rows[1:]],
+            _placed(path, rows[1:], index),
+            with_texts=texts,
+        )
+        for index, name in enumerate(names)
+        if only is None or name in only
+    }
+
+
+def _placed(path: Path, rows: list[tuple[int, list[str]]], index: int) -> Callable[[int], str]:
+    return lambda row: f"{path}, line {rows[row][0]}, column {index + 1}"
 
 
 def _names(path: Path, line: int, header: list[str]) -> list[str]:
@@ -45,33 +66,3 @@ def _names(path: Path, line: int, header: list[str]) -> list[str]:
         if name in names[:index]:
             raise InputError(where, f"the name {name!r} occurs twice")
     return names
-
-
-def _column(path: Path, index: int, rows: list[tuple[int, list[str]]]) -> list[int] | list[float]:
-    texts = [row[index].strip() for _, row in rows]
-    try:
-        return [_integer(text) for text in texts]
-    except ValueError:
-        pass
-    numbers = []
-    for (line, _), text in zip(rows, texts, strict=True):
-        where = f"{path}, line {line}, column {index + 1}"
-        numbers.append(_number(where, text))
-    return numbers
-
-
-def _integer(text: str) -> int:
-    # int() alone would also take `1_000`.
-    if not text.lstrip("+-").isdecimal():
-        raise ValueError(text)
-    return int(text)
-
-
-def _number(where: str, text: str) -> float:
-    try:
-        number = float(text) if "_" not in text else math.nan
-    except ValueError:
-        raise InputError(where, f"{text!r} is no number") from None
-    if not math.isfinite(number):
-        raise InputError(where, f"{text!r} is no finite number; missing values are not supported")
-    return number

@@ -10,6 +10,7 @@ from services.client.arrow import read_table
 from services.client.columns import read_columns
 from services.client.document import read_document
 from services.client.errors import InputError
+from services.client.formula import may_read_texts, needed
 
 
 @runtime_checkable
@@ -23,24 +24,30 @@ class _Table(Protocol):
 Data = Mapping[str, Any] | _Table | str | Path
 
 
-def load(data: Data | None) -> dict[str, Any]:
-    """Return data as plain numbers and nested lists.
+def load(data: Data | None, model: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """Return data as plain numbers and nested lists; for a formula also texts.
 
     Args:
         data: a mapping of names to numbers, nested lists or anything with `tolist()` (NumPy
             arrays, torch tensors, pandas series); a data frame; or the path of a `.json`, `.csv`,
             `.parquet` or `.arrow` file. None stands for no data.
+        model: the definition that reads them, or its reference: of a formula's data only what it
+            may name is read.
 
     Raises:
         InputError: a file cannot be read, or a value is no finite number.
     """
     if data is None:
         return {}
+    only = None if model is None else needed(model)
     if isinstance(data, str | Path):
-        return _load_file(Path(data))
+        return _load_file(Path(data), model is not None and may_read_texts(model), only)
     if not isinstance(data, _Table):
         raise InputError("data", "give a mapping of names to arrays, a data frame or a file's path")
-    plain = {str(name): _plain(values) for name, values in data.items()}
+    named = {str(name): values for name, values in data.items()}
+    if only is not None and not isinstance(named.get("dataset"), str):
+        named = {name: values for name, values in named.items() if name in only}
+    plain = {name: _plain(values) for name, values in named.items()}
     refuse_non_finite(plain, "data")
     return plain
 
@@ -54,11 +61,11 @@ def refuse_non_finite(value: Any, path: str) -> None:
         raise InputError(where, f"{found} cannot be sent; give finite numbers only") from None
 
 
-def _load_file(path: Path) -> dict[str, Any]:
+def _load_file(path: Path, texts: bool, only: frozenset[str] | None) -> dict[str, Any]:
     if path.suffix.lower() == ".csv":
-        return dict(read_columns(path))
+        return read_columns(path, texts=texts, only=only)
     if path.suffix.lower() in (".parquet", ".arrow"):
-        return dict(read_table(path))
+        return read_table(path, texts=texts, only=only)
     if path.suffix.lower() == ".json":
         document = read_document(path)
         if not isinstance(document, dict):

@@ -6,10 +6,11 @@ from typing import Any
 
 from services.client.document import read_document, read_text
 from services.client.errors import InputError
+from services.client.formula import formula, is_formula
 from services.client.source import function_source, plain_source
 
-#: A Pyro model function, a definition (or a reference `{"id": ...}`), a file's path, or the text
-#: of a Stan program.
+#: A Pyro model function, a definition (or a reference `{"id": ...}`), a formula, a file's path, or
+#: the text of a Stan program.
 Model = Callable[..., Any] | Mapping[str, Any] | str | Path
 
 
@@ -17,9 +18,10 @@ def definition(model: Model) -> dict[str, Any]:
     """Return what stands under `model` in a request.
 
     Args:
-        model: a Pyro function, whose text is sent; a definition as a mapping; or the path of a
-            `.py` file with one Pyro function, a `.stan` file with a Stan program or a `.json` file
-            with a definition. A text that ends in a brace is a Stan program itself.
+        model: a Pyro function, whose text is sent; a definition as a mapping; a formula's text,
+            such as `y ~ x`, of the family gaussian; or the path of a `.py` file with one Pyro
+            function, a `.stan` file with a Stan program or a `.json` file with a definition. A text
+            that ends in a brace is a Stan program itself.
 
     Raises:
         InputError: the model cannot be read.
@@ -28,6 +30,8 @@ def definition(model: Model) -> dict[str, Any]:
         return dict(model)
     if isinstance(model, str) and _is_program(model):
         return {"language": "stan", "source": model}
+    if isinstance(model, str) and is_formula(model):
+        return formula(model)
     if isinstance(model, str | Path):
         return _of_file(Path(model))
     if callable(model):

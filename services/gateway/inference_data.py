@@ -11,6 +11,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+from models.definition import parse_definition
 from models.errors import DataError, TooLargeError
 from services.errors import ConflictError
 from services.gateway.deps import Deps
@@ -71,7 +72,7 @@ def inference_data(
                 pieces = _pieces(deps, job, data, found, seen["parameters"], observed)
                 file.log_likelihood(found.chains, found.draws, pieces)
             file.arrays("observed_data", observed)
-            file.arrays("constant_data", _constant(data, observed))
+            file.arrays("constant_data", _constant(job, data, observed))
         return path.open("rb")
 
 
@@ -91,10 +92,13 @@ def _attributes(deps: Deps, job: Job) -> dict[str, str | int]:
     }
 
 
-def _constant(data: Mapping[str, Any], observed: Mapping[str, Array]) -> dict[str, Array]:
-    """Return the data that are not observed under their own names."""
-    arrays = load_input(data, empty=True)
-    return {name: array for name, array in arrays.items() if name not in observed}
+def _constant(job: Job, data: Mapping[str, Any], observed: Mapping[str, Array]) -> dict[str, Array]:
+    """Return the numbers among the data that are not observed under their own names."""
+    if not data:
+        return {}
+    loaded = load_input(data, parse_definition(job.definition)).items()
+    known = {name: array for name, array in loaded if isinstance(array, np.ndarray)}
+    return {name: array for name, array in known.items() if name not in observed}
 
 
 def _check_size(found: ArrowDraws, observed: Mapping[str, Array]) -> None:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, SerializerFunctionWrapHandler, model_serializer
 
 from workers.jobs import Job, JobOrigin, JobState, Progress
 from workers.store.audit import Entry
@@ -75,6 +75,14 @@ class ModelResource(Resource):
     parameters: list[ParameterResource]
     observed: list[str]
     data: list[DataResource]
+    #: The graph that a formula stands for, with what depends on data as named data.
+    graph: dict[str, Any] | None = None
+
+    @model_serializer(mode="wrap")
+    def _shown(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave the graph out of models that are no formula."""
+        shown: dict[str, Any] = handler(self)
+        return shown if self.graph is not None else {k: shown[k] for k in shown if k != "graph"}
 
 
 class ModelPage(Resource):

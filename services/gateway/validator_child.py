@@ -15,7 +15,7 @@ import structlog
 import torch
 
 from models.compile import check_model
-from models.definition import StanDefinition, parse_definition
+from models.definition import parse_definition
 from models.errors import DefinitionError, ModelError, TooLargeError
 from models.estimate import Limits
 from services.gateway import frames
@@ -80,39 +80,37 @@ def answer(task: Mapping[str, Any]) -> dict[str, Any]:
 def check(task: Mapping[str, Any]) -> dict[str, Any]:
     """Check and describe a model."""
     definition = parse_definition(task["definition"])
-    data = None if task["data"] is None else _data(task, definition)
+    data = None if task["data"] is None else load_input(task["data"], definition)
     limits = Limits(seconds=task.get("seconds", Limits.seconds))
     return check_model(definition, data, limits=limits).model_dump(mode="json")
 
 
 def evaluate(task: Mapping[str, Any]) -> dict[str, Any]:
     """Evaluate a model's log density at one point."""
-    definition = parse_definition(task["definition"])
-    return log_density(definition, _data(task, definition), task["where"])
+    definition, data = _model(task)
+    return log_density(definition, data, task["where"])
 
 
 def differentiate(task: Mapping[str, Any]) -> dict[str, Any]:
     """Differentiate a part of a model's log density at one point."""
-    definition = parse_definition(task["definition"])
-    return derivatives(definition, _data(task, definition), task["asked"])
+    definition, data = _model(task)
+    return derivatives(definition, data, task["asked"])
 
 
 def observe(task: Mapping[str, Any]) -> dict[str, Any]:
     """Name a model's dimensions and give what it has observed."""
-    definition = parse_definition(task["definition"])
-    return observations(definition, _data(task, definition))
+    return observations(*_model(task))
 
 
 def likelihood(task: Mapping[str, Any]) -> dict[str, Any]:
     """Evaluate every observation's log likelihood at many points."""
-    definition = parse_definition(task["definition"])
-    return log_likelihood(definition, _data(task, definition), task["points"])
+    definition, data = _model(task)
+    return log_likelihood(definition, data, task["points"])
 
 
 def integrate(task: Mapping[str, Any]) -> dict[str, Any]:
     """Integrate a model's posterior density."""
-    definition = parse_definition(task["definition"])
-    return evidence(definition, _data(task, definition))
+    return evidence(*_model(task))
 
 
 def average(task: Mapping[str, Any]) -> dict[str, Any]:
@@ -131,8 +129,10 @@ _TASKS: dict[str, Callable[[Mapping[str, Any]], dict[str, Any]]] = {
 }
 
 
-def _data(task: Mapping[str, Any], definition: Any) -> dict[str, Any]:
-    return load_input(task["data"], empty=isinstance(definition, StanDefinition))
+def _model(task: Mapping[str, Any]) -> tuple[Any, Mapping[str, Any]]:
+    """Return a task's model and its data."""
+    definition = parse_definition(task["definition"])
+    return definition, load_input(task["data"], definition)
 
 
 def _refusal(error: ModelError) -> dict[str, Any]:

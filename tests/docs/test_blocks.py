@@ -10,8 +10,8 @@ import pytest
 import yaml
 
 from models.compile import check_model
-from models.data import load_data
 from models.definition import parse_definition
+from models.loading import load_for
 from services.errors import Problem
 from tests.docs.blocks import ADDRESS, PAGES, ROOT, Block, blocks, every_block, scenes
 from workers.request import JobRequest
@@ -53,7 +53,8 @@ def fit_pairs() -> list[Any]:
 
 
 def compiles(definition: Any, data: Any) -> None:
-    described = check_model(parse_definition(definition), load_data(data))
+    parsed = parse_definition(definition)
+    described = check_model(parsed, load_for(parsed, data))
     assert described.log_density is not None
     assert math.isfinite(described.log_density)
 

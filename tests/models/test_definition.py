@@ -75,15 +75,9 @@ def test_malformed(raw: Any, path: str, fragment: str) -> None:
     assert fragment in caught.value.message
 
 
-@pytest.mark.parametrize(
-    ("raw", "sentence"),
-    [
-        ({"language": "stan", "source": "model {}"}, "no program of ours"),
-        ({"language": "formula", "formula": "y ~ x"}, "is not available yet"),
-    ],
-)
-def test_what_is_no_program_of_ours_says_so(raw: dict[str, str], sentence: str) -> None:
-    with pytest.raises(UnavailableError, match=sentence) as caught:
+@pytest.mark.parametrize("raw", [{"language": "stan", "source": "model {}"}])
+def test_what_is_no_program_of_ours_says_so(raw: dict[str, str]) -> None:
+    with pytest.raises(UnavailableError, match="no program of ours") as caught:
         build_program(parse_definition(raw))
     assert caught.value.path == "model.language"
 

@@ -144,3 +144,27 @@ def test_notes_of_the_density_become_warnings() -> None:
     assert alone is not None
     assert alone.warnings == [Warning(code="loop", message="slow")]
     assert with_notes(None, ()) is None
+
+
+def test_the_result_of_a_formula_has_labels_and_priors(house: House) -> None:
+    formula = {"language": "formula", "formula": "y ~ x + g", "priors": {"x": _NORMAL}}
+    data = {
+        "y": [1.0, 2.5, 2.9, 4.2, 5.1, 5.8],
+        "x": [1, 2, 3, 4, 5, 6],
+        "g": ["a", "b", "b", "a", "b", "a"],
+        "ignored": [None],
+    }
+    task = house.task({"kind": "mle"}, definition=formula, data=data)
+    receipt = execute(task, lambda kind, payload: None, Script())
+    assert (receipt.state, receipt.error) == ("succeeded", None)
+    result = json.loads(house.artifacts.get(f"{task.prefix}/result.json"))
+    assert result["labels"] == {"beta": [["x", "g[b]"]]}
+    assert len(result["mle"]["estimate"]["beta"]["value"]) == 2
+    priors = {(p["parameter"], p.get("term")): p for p in result["priors"]}
+    assert set(priors) == {("alpha", None), ("beta", "x"), ("beta", "g[b]"), ("sigma", None)}
+    assert priors["beta", "x"]["args"] == {"loc": 0.0, "scale": 3.0}
+    assert not priors["beta", "x"]["default"]
+    assert priors["beta", "g[b]"]["default"]
+
+
+_NORMAL = {"distribution": "Normal", "args": {"loc": 0, "scale": 3}}

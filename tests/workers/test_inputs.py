@@ -8,7 +8,9 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from models.definition import parse_definition
 from models.errors import DataError
+from models.formula.columns import Texts
 from workers.columns import Column, write_columns
 from workers.inputs import load_input, located, read_input
 from workers.store.artifacts import Artifacts
@@ -104,3 +106,14 @@ def test_a_located_input_can_be_loaded_anywhere(artifacts: Artifacts) -> None:
     assert located(literal, artifacts) is literal
     bound = {"dataset": "abc", "key": KEY, "columns": {"y": "age"}}
     assert load_input(located(bound, artifacts))["y"].tolist() == [30, 41, 30]
+
+
+def test_a_formula_reads_texts_and_nothing_that_it_does_not_name(artifacts: Artifacts) -> None:
+    definition = parse_definition({"language": "formula", "formula": "height ~ county"})
+    columns = {"height": "height", "county": "county", "more": "pair"}
+    bound = {"dataset": "abc", "key": KEY, "columns": columns}
+    found = load_input(located(bound, artifacts), definition)
+    assert set(found) == {"height", "county"}
+    county = found["county"]
+    assert isinstance(county, Texts)
+    assert (county.codes.tolist(), county.levels) == ([1, 0, 1], ("a", "b"))

@@ -28,8 +28,9 @@ def submit(
     """Submit a job and return it; it is on disk at the service by then.
 
     Args:
-        model: a Pyro function (its text is sent), a definition, a reference `{"id": ...}`, or
-            the path of a `.py` or `.json` file.
+        model: a Pyro function (its text is sent), a definition, a reference `{"id": ...}`, a
+            formula (`y ~ x + (1 | g)`; `formula(...)` for a family and priors), or the path of a
+            `.py` or `.json` file.
         data: names to numbers, nested lists, arrays, tensors; a data frame; or a file's path.
         engine: the engine's kind, or its options with `kind`.
         seed: 0 to 2^63 - 1; the service draws one where there is none.
@@ -42,7 +43,8 @@ def submit(
         ProblemError: the service refuses them, with the paths.
     """
     options = {"kind": engine} if isinstance(engine, str) else dict(engine)
-    body: dict[str, Any] = {"model": definition(model), "data": load(data), "engine": options}
+    posted = definition(model)
+    body: dict[str, Any] = {"model": posted, "data": load(data, posted), "engine": options}
     body |= {"seed": seed} if seed is not None else {}
     body |= {name: value for name, value in circumstances.items() if value is not None}
     refuse_non_finite(body, "job")

@@ -10,8 +10,9 @@ from services.client.steps import Call, Request
 
 def create_model(model: Model, data: Data | None = None) -> Call[dict[str, Any]]:
     """Store a model and return its description; with data, shapes are checked too."""
-    body: dict[str, Any] = {"definition": definition(model)}
-    body |= {"data": load(data)} if data is not None else {}
+    posted = definition(model)
+    body: dict[str, Any] = {"definition": posted}
+    body |= {"data": load(data, posted)} if data is not None else {}
     # A model is named by its content: the second time it is the same one.
     answer = yield Request("POST", "/v1/models", body=body, repeatable=True)
     return answer.json()
@@ -44,7 +45,7 @@ def log_density(
         at: constrained values by name; the Jacobian is left out.
         unconstrained: an unconstrained point; the Jacobian is included.
     """
-    body: dict[str, Any] = {"data": load(data)}
+    body: dict[str, Any] = {"data": load(data, {"id": model_id})}
     body |= {"at": load(at)} if at is not None else {}
     body |= {"unconstrained": list(unconstrained)} if unconstrained is not None else {}
     # It changes nothing.
@@ -68,7 +69,7 @@ def derivatives(
         at: constrained values by name; the origin of the unconstrained scale when absent.
         **asked: `of`, `order`, `mode`, `direction`, `fields`, `to`, as the API has them.
     """
-    body: dict[str, Any] = {"data": load(data), **asked}
+    body: dict[str, Any] = {"data": load(data, {"id": model_id}), **asked}
     body |= {"at": load(at)} if at is not None else {}
     # It changes nothing.
     path = f"/v1/models/{model_id}/derivatives"

@@ -99,5 +99,5 @@ def _described(deps: Deps, model_id: str, definition: dict[str, Any]) -> ModelRe
 def _resource(
     model_id: str, definition: dict[str, Any], description: dict[str, Any]
 ) -> ModelResource:
-    shown = {k: description[k] for k in ("parameters", "observed", "data")}
+    shown = {k: description[k] for k in ("parameters", "observed", "data", "graph")}
     return ModelResource.model_validate({"id": model_id, "definition": definition, **shown})

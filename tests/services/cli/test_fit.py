@@ -11,7 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from services.cli.app import app
-from services.cli.fit import data_of, engine_options
+from services.cli.fit import data_of, engine_options, model_of
 from services.client.errors import InputError
 from tests.services.client.server import Answer, Script, serving
 
@@ -292,3 +292,43 @@ def test_without_a_server_it_starts_one(files: Path) -> None:
     ended = credence("fit", files / "model.py", "--data", files / "data.csv", "--engine", "mle")
     assert ended.returncode == 0, ended.stderr
     assert "std. error" in ended.stdout
+
+
+def test_a_formula_is_a_model_with_a_family_and_priors() -> None:
+    prior = 'x={"distribution": "Normal", "args": {"loc": 0, "scale": 1}}'
+    found = model_of("y ~ x", "poisson", "sqrt", [prior])
+    assert found == {
+        "language": "formula",
+        "formula": "y ~ x",
+        "family": "poisson",
+        "link": "sqrt",
+        "priors": {"x": {"distribution": "Normal", "args": {"loc": 0, "scale": 1}}},
+    }
+    assert model_of("model.py", None, None, []) == Path("model.py")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "where"),
+    [
+        (("model.py", "poisson", None, []), "--family"),
+        (("model.py", None, "log", []), "--link"),
+        (("model.py", None, None, ["x={}"]), "--prior"),
+        (("y ~ x", None, None, ["x"]), "--prior x"),
+        (("y ~ x", None, None, ["x=1"]), "--prior x=1"),
+        (("y ~ x", None, None, ["={}"]), "--prior ={}"),
+    ],
+)
+def test_options_of_formulas_that_cannot_be_read(arguments: Any, where: str) -> None:
+    with pytest.raises(InputError) as caught:
+        model_of(*arguments)
+    assert caught.value.path == where
+
+
+@pytest.mark.ray
+def test_a_formula_is_fitted_to_a_file_with_texts(files: Path) -> None:
+    rows = "".join(f"{y},{x},{'ab'[i % 2]},NA\n" for i, (x, y) in enumerate(zip(X, Y, strict=True)))
+    (files / "table.csv").write_text(f"y,x,g,note\n{rows}")
+    ended = credence("fit", "y ~ x + g", "--data", files / "table.csv", "--engine", "mle")
+    assert ended.returncode == 0, ended.stderr
+    for text in ("Intercept", "beta[x]", "beta[g[b]]", "beta[x] ~ Normal(loc=0"):
+        assert text in ended.stdout

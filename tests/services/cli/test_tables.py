@@ -13,6 +13,7 @@ from services.cli.tables import (
     jobs_table,
     number,
     print_result,
+    prior_lines,
 )
 
 SUMMARY: dict[str, Any] = {
@@ -161,3 +162,26 @@ def test_data_sets_and_their_columns_are_listed() -> None:
     assert row(text, "c0") == ["c0", "float64", "9", "x", "2"]
     assert row(text, "[g]") == ["[g]", "text", "9", "3"]
     assert row(text, "k") == ["k", "int64", "one", "number"]
+
+
+def test_entries_bear_their_labels() -> None:
+    labels = [["a", "b"], ["Intercept", "x"]]
+    values = [1.0, 2.0, 3.0, 4.0]
+    rows = list(entries("effect_g", [[values[:2], values[2:]]], labels))
+    names = ["effect_g[a,Intercept]", "effect_g[a,x]", "effect_g[b,Intercept]", "effect_g[b,x]"]
+    assert rows == [
+        (name, [value]) for name, value in zip(names, [1.0, 2.0, 3.0, 4.0], strict=True)
+    ]
+
+
+def test_priors_are_lines() -> None:
+    normal = {"distribution": "Normal", "args": {"loc": 0, "scale": 2.5}}
+    flat = {"distribution": "ImproperUniform", "args": {}}
+    assert list(
+        prior_lines(
+            [
+                {"parameter": "beta", "term": "x", **normal, "default": True},
+                {"parameter": "sigma", **flat, "default": False},
+            ]
+        )
+    ) == ["beta[x] ~ Normal(loc=0, scale=2.5), default", "sigma ~ flat"]

@@ -43,6 +43,12 @@ GOOD = graph(MU, OBSERVED)
 GOOD_PYRO = pyro(PYRO_MU, PYRO_Y)
 
 
+def formula(text: str, data: Any = None, **more: Any) -> dict[str, Any]:
+    columns = {**Y, "x": [0.5, 0.1, 2.0], "one": ["a"] * 3, "m": ["a", None, "b"]}
+    model = {"language": "formula", "formula": text, **more}
+    return job(model, columns if data is None else data)
+
+
 def with_line(line: str) -> dict[str, Any]:
     return job(pyro(PYRO_MU, line, PYRO_Y), Y)
 
@@ -162,7 +168,28 @@ MODELS: dict[str, tuple[dict[str, Any], str]] = {
     "no function": (job({"language": "pyro", "source": "x = 1\n"}, {}), "line 1"),
     "empty source": (job({"language": "pyro", "source": ""}, {}), ""),
     "stan": (job({"language": "stan", "source": "model {}"}, {}), "engine.kind"),
-    "formula": (job({"language": "formula", "formula": "y ~ x"}, {}), "model.language"),
+    "formula without data": (formula("y ~ x", {}), "formula, column 1"),
+    "formula, unknown column": (formula("y ~ z"), "formula, column 5"),
+    "formula, unknown function": (formula("y ~ foo(x)"), "formula, column 5"),
+    "formula, attribute": (formula("y ~ x.__class__"), "formula, column 6"),
+    "formula, deep": (formula("y ~ " + "(" * 9000), "formula, column"),
+    "formula, long": (formula("y ~ " + "x + " * 5000), "model.formula"),
+    "formula, one level": (formula("y ~ one"), "formula, column 5"),
+    "formula, one group": (formula("y ~ (1 | one)"), "formula, column"),
+    "formula, support": (formula("x ~ y", family="poisson"), "data.x[0]"),
+    "formula, missing": (formula("y ~ m"), "data.m[1]"),
+    "formula, dependent": (formula("y ~ x + I(2 * x)"), "formula, column 9"),
+    "formula, family": (formula("y ~ x", family="weibull"), "model.family"),
+    "formula, link": (formula("y ~ x", link="logit"), "model.link"),
+    "formula, prior": (
+        formula("y ~ x", priors={"z": {"distribution": "Normal"}}),
+        "model.priors.z",
+    ),
+    "formula, prior's scale": (
+        formula("y ~ x", priors={"x": {"distribution": "Normal", "args": {"loc": 0, "scale": 0}}}),
+        "model.priors.x.args.scale",
+    ),
+    "texts for a graph": (job(GOOD, {"y": ["a", "b"]}), "data.y[0]"),
 }
 
 _OUTSIDE = (

@@ -130,3 +130,51 @@ def test_symbolic_derivatives_come_with_their_formulas(web: Web) -> None:
     assert "Sum(" in found["symbolic"]["text"]
     assert "eta" in found["symbolic"]["latex"]
     assert set(found["symbolic"]["gradient"]) == {"mu", "tau", "eta"}
+
+
+FORMULA = {"language": "formula", "formula": "y ~ x + (1 | g)", "family": "bernoulli"}
+COLUMNS = {
+    "y": [0, 1, 1, 0, 1, 0],
+    "x": [0.3, 0.2, 1.4, -0.4, 0.1, -0.8],
+    "g": ["a", "b", "c", "a", "b", "c"],
+    "left": [None, {}, "alone"],
+}
+
+
+def test_a_formula_is_shown_with_its_graph(web: Web) -> None:
+    made = web.post("/v1/models", {"definition": FORMULA, "data": COLUMNS}).json()
+    assert made["data"] == [
+        {"name": "y", "shape": [6], "dtype": "int64"},
+        {"name": "x", "shape": [6], "dtype": "float64"},
+        {"name": "g", "shape": [6], "dtype": "text"},
+    ]
+    shapes = {p["name"]: p["shape"] for p in made["parameters"]}
+    assert shapes == {"alpha": [], "beta": [1], "sd_g": [], "z_g": [3]}
+    shown = web.get(f"/v1/models/{made['id']}").json()
+    assert shown["definition"] == FORMULA
+    assert shown["graph"] == made["graph"]
+    # What is shown is a model.
+    graph = web.post("/v1/models", {"definition": shown["graph"]})
+    assert graph.status_code == 201
+    assert {d["name"] for d in graph.json()["data"]} >= {"X", "X_mean", "index_g", "n_g", "y"}
+
+
+def test_a_formulas_log_density_at_a_point(web: Web) -> None:
+    made = web.post("/v1/models", {"definition": FORMULA, "data": COLUMNS}).json()
+    path = f"/v1/models/{made['id']}/log_density"
+    found = web.post(path, {"data": COLUMNS, "unconstrained": [0.0] * 6}).json()
+    assert found["log_likelihood"] == pytest.approx(6 * -0.6931471805599453)
+
+
+def test_a_formula_reads_the_text_columns_of_a_data_set(web: Web) -> None:
+    rows = zip(*(COLUMNS[name] for name in "yxg"), strict=True)
+    table = "y,x,g,note\n" + "".join(f"{y},{x},{g},-\n" for y, x, g in rows)
+    headers = {"Content-Type": "text/csv"}
+    stored = web.post("/v1/datasets", table.encode(), headers=headers).json()
+    body = {"definition": FORMULA, "data": {"dataset": stored["id"]}}
+    made = web.post("/v1/models", body)
+    assert made.status_code == 201, made.text
+    assert made.json()["data"][2] == {"name": "g", "shape": [6], "dtype": "text"}
+    missing = {**body, "definition": {**FORMULA, "formula": "y ~ z"}}
+    found = assert_problem(web.post("/v1/models", missing), 422)
+    assert found["errors"][0]["path"] == "data.columns.z"
