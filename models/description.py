@@ -73,7 +73,7 @@ def outlined(definition: ModelDefinition, owner: str) -> ModelDescription:
             ParameterDescription(name=s.name, shape=None, support=None, size=None)
             for s in functions
         ],
-        graph=_graph(definition),
+        graph=_posted(graph_of(definition)) if isinstance(definition, FormulaDefinition) else None,
     )
 
 
@@ -94,16 +94,10 @@ def described(
             for name in outline(definition).data_names
         ],
         deterministics=[_parameter(d) for d in density.deterministics],
-        graph=_graph(definition),
+        graph=None if density.legend is None else _posted(density.legend.graph),
         bytes=density.bytes,
         log_density=density.at_origin if math.isfinite(density.at_origin) else None,
     )
-
-
-def _graph(definition: ModelDefinition) -> dict[str, Any] | None:
-    if not isinstance(definition, FormulaDefinition):
-        return None
-    return _posted(graph_of(definition))
 
 
 def _posted(definition: ModelDefinition) -> dict[str, Any]:
