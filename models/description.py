@@ -76,7 +76,7 @@ def outlined(definition: ModelDefinition, owner: str) -> ModelDescription:
             ParameterDescription(name=s.name, shape=None, support=None, size=None)
             for s in functions
         ],
-        graph=_graph(definition),
+        graph=_posted(graph_of(definition)) if isinstance(definition, FormulaDefinition) else None,
     )
 
 
@@ -98,7 +98,7 @@ def described(
         ],
         deterministics=[_parameter(d) for d in density.deterministics],
         plates={p.name: [plate for plate in p.plates if plate] for p in density.parameters},
-        graph=_graph(definition),
+        graph=None if density.legend is None else _posted(density.legend.graph),
         bytes=density.bytes,
         log_density=at_origin if math.isfinite(at_origin := density.at_origin) else None,
     )
@@ -108,12 +108,6 @@ def _columns(density: TracedDensity | StanDensity, definition: ModelDefinition) 
     """Return the names of what was posted; what a formula makes of it has others."""
     formula = isinstance(definition, FormulaDefinition)
     return outline(definition).data_names if formula else density.data_names
-
-
-def _graph(definition: ModelDefinition) -> dict[str, Any] | None:
-    if not isinstance(definition, FormulaDefinition):
-        return None
-    return _posted(graph_of(definition))
 
 
 def _posted(definition: ModelDefinition) -> dict[str, Any]:

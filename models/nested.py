@@ -41,7 +41,8 @@ def _shape(value: Any, path: str, depth: int, kinds: set[type], empty: bool) -> 
     """Return the shape of nested lists of finite numbers; add the numbers' types to `kinds`."""
     if not isinstance(value, list | tuple):
         _check_number(value, path)
-        kinds.add(type(value))
+        # NumPy's own real numbers are floats of Python's, under another name.
+        kinds.add(next(kind for kind in DTYPES if isinstance(value, kind)))
         return ()
     if depth == MAX_RANK:
         raise DataError(path, f"more than {MAX_RANK} dimensions; flatten the array")

@@ -83,7 +83,8 @@ def design(definition: FormulaDefinition, data: Mapping[str, Any]) -> Designed:
         arrays |= group.arrays(scale)
         labels |= group.shown()
     names = GraphProgram(graph.definition).data_names
-    legend = Legend(labels, tuple(_used(asked, graph, arrays, matrix, labels)))
+    priors = tuple(_used(asked, graph, arrays, matrix, labels))
+    legend = Legend(labels, priors, graph.definition)
     return Designed(graph.definition, {name: arrays[name] for name in names}, legend)
 
 

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from models.definition import GraphDefinition
+
 #: By dimension of a quantity, the labels of its entries.
 Labels = tuple[tuple[str, ...], ...]
 
@@ -27,3 +29,5 @@ class Legend:
 
     labels: Mapping[str, Labels]
     priors: tuple[UsedPrior, ...]
+    #: The graph that the formula stands for over these data.
+    graph: GraphDefinition

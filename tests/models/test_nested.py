@@ -35,6 +35,11 @@ def test_the_first_mistake_is_named(value: object, path: str) -> None:
     assert caught.value.path == path
 
 
+def test_numbers_of_numpy_are_real_numbers() -> None:
+    found = array_of([np.float64(0.5), np.float64(-2)], "y")
+    assert (found.dtype, found.tolist()) == (np.float64, [0.5, -2.0])
+
+
 def test_it_needs_no_torch() -> None:
     script = "import sys, models.nested; print('torch' in sys.modules)"
     out = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from models.compile import compile_model
+from models.compile import check_model, compile_model
 from models.definition import model_id, parse_definition
 from models.errors import DataError
 from models.formula.design import design, graph_of
@@ -319,3 +319,13 @@ def test_groups_are_the_combinations_that_occur() -> None:
     designed = design(definition, data)
     assert designed.legend.labels["effect_g_h"] == (("a:2", "b:1", "b:2"),)
     assert designed.arrays["index_g_h"].tolist() == [0, 1, 2, 0]
+
+
+def test_with_data_the_graph_knows_how_many_effects_vary() -> None:
+    definition = parse_definition({"language": "formula", "formula": "y ~ x + (0 + g | h)"})
+    shown = check_model(definition, load_for(definition, DATA)).graph
+    without = check_model(definition).graph
+    assert shown is not None
+    assert without is not None
+    assert [s["name"] for s in shown["sites"] if s["name"].startswith("cor")] == ["cor_h"]
+    assert "cor_h" not in [s["name"] for s in without["sites"]]
