@@ -46,9 +46,9 @@ class BlockedDensity(AbstractLogDensity):
         self._sample: Tensor | None = None
 
     def estimated(self, rows: Tensor) -> "BlockedDensity":
-        """Return this density with its log density and gradient estimated from some rows.
+        """Return this density with log density, gradient and Hessian estimated from some rows.
 
-        For stochastic ascent: both are right on average over samples of the rows
+        For stochastic ascent: they are right on average over samples of the rows
         (`MinibatchModel.sample`). Everything else is still of all rows.
         """
         other = copy(self)
@@ -73,6 +73,10 @@ class BlockedDensity(AbstractLogDensity):
 
     def hessian(self, z: Tensor, target: Target = Target.POSTERIOR) -> Tensor:
         """Return the Hessian with respect to `z`, `C x D x D` in `dtype`."""
+        if self._sample is not None:
+            own = self._model.bound(self._sample)
+            others = self._model.rows.count / len(self._sample) - 1.0
+            return own.hessian(z, target) + others * own.hessian(z, Target.LIKELIHOOD)
         total = torch.zeros(len(z), self.dim, self.dim, dtype=torch.float64, device=self.device)
         for rows, part in self._parts(target):
             total += self._model.bound(rows).hessian(z, part)

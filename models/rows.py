@@ -30,9 +30,9 @@ class Rows:
     #: `B`.
     count: int
     #: Names of the tensors whose first dimension runs over the rows.
-    names: frozenset[str]
+    names: tuple[str, ...]
     #: Names of the integers that say how many rows there are.
-    counts: frozenset[str]
+    counts: tuple[str, ...]
 
     def arguments(self, inputs: Mapping[str, Tensor], rows: Tensor) -> dict[str, Tensor]:
         """Return the tensors of some rows: the others stay as they are."""
@@ -60,15 +60,15 @@ def find_rows(density: TracedDensity) -> Rows:
     """
     count = _count(density)
     static, inputs = density.data
-    names = frozenset(n for n, v in inputs.items() if v.dim() > 0 and len(v) == count)
+    names = tuple(n for n, v in inputs.items() if v.dim() > 0 and len(v) == count)
     if not names:
         raise _refusal(
             f"its observations have {count} rows, and no array of the data has so many: they are "
             "not taken from the data row by row"
         )
-    counts = frozenset(name for name, value in static.items() if value == count)
+    counts = tuple(name for name, value in static.items() if value == count)
     # An integer may have the number's value by chance.
-    choices = [Rows(count, names, counts)] + ([Rows(count, names, frozenset())] if counts else [])
+    choices = [Rows(count, names, counts)] + ([Rows(count, names, ())] if counts else [])
     for choice in choices:
         try:
             return _checked(density, choice)

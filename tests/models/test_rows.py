@@ -33,7 +33,7 @@ REGRESSION = body(
 
 def test_arrays_and_the_count_of_a_regression_are_by_row() -> None:
     density = compiled(REGRESSION, X=X, y=Y, scale=2.0, count=50)
-    assert find_rows(density) == Rows(50, frozenset({"X", "y"}), frozenset({"count"}))
+    assert find_rows(density) == Rows(50, ("X", "y"), ("count",))
 
 
 def test_some_rows_have_the_density_of_a_model_of_these_rows() -> None:

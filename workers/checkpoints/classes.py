@@ -13,6 +13,7 @@ from pydantic import BaseModel
 
 import workers.engines
 import workers.engines.kernels
+from models import rows
 from workers import goal, memory, results
 from workers.checkpoints import checkpoint
 from workers.engines.engine import EngineOptions
@@ -38,7 +39,7 @@ def known() -> Mapping[str, type]:
 
 
 def _modules() -> Iterator[ModuleType]:
-    yield from (checkpoint, goal, memory, results)
+    yield from (checkpoint, goal, memory, results, rows)
     for package in (workers.engines, workers.engines.kernels):
         for entry in pkgutil.iter_modules(package.__path__):
             if not entry.ispkg:

@@ -12,6 +12,7 @@ from torch import Tensor
 from models.density import AbstractLogDensity
 from models.errors import DefinitionError
 from tests.workers.densities import FunctionDensity, GaussianDensity, funnel
+from tests.workers.engines.posted import posted
 from workers.draws import MemorySink
 from workers.engines.vi import Vi, ViOptions
 from workers.results import ElboResult, Findings, Outcome
@@ -329,3 +330,51 @@ def test_the_landing_has_less_noise_than_the_plain_gradient() -> None:
         for estimator in ("sticking_the_landing", "reparameterized")
     ]
     assert variances[0] < 0.1 * variances[1]
+
+
+REGRESSION = """
+def model(X, y):
+    beta = pyro.sample("beta", dist.Normal(0.0, 5.0).expand([3]).to_event(1))
+    with pyro.plate("row", len(y)):
+        pyro.sample("y", dist.Normal(X @ beta, 1.0), obs=y)
+"""
+SERIES = """
+def model(y):
+    a = pyro.sample("a", dist.Normal(0.0, 1.0))
+    pyro.sample("y", dist.Normal(a * y[:-1], 1.0).to_event(1), obs=y[1:])
+"""
+
+
+def test_minibatches_find_the_posterior_of_all_rows() -> None:
+    source = np.random.default_rng(5)
+    design = source.standard_normal((400, 3))
+    y = design @ [1.0, -2.0, 0.5] + source.standard_normal(400)
+    covariance = np.linalg.inv(design.T @ design + np.eye(3) / 25)
+    density = posted(REGRESSION, {"X": design.tolist(), "y": y.tolist()})
+    found, elbo = fit(density, guide="full_rank", minibatch=40)
+    _, whole = fit(density, guide="full_rank")
+    assert found.outcome == Outcome.CONVERGED
+    assert found.summary is not None
+    sd = np.sqrt(covariance.diagonal())
+    away = (np.array(found.summary["beta"].mean) - covariance @ design.T @ y) / sd
+    # 500 last iterates and more see each row 50 times; half as much again for their correlation.
+    error = 1.5 / math.sqrt(50)
+    assert np.abs(away).max() < 4 * error
+    assert np.array(found.summary["beta"].sd) / sd == pytest.approx(1.0, abs=0.2)
+    assert elbo.final is not None
+    assert whole.final is not None
+    # A mean that is off by e standard deviations costs e^2 / 2 nats of the evidence.
+    assert whole.final - 3 * (4 * error) ** 2 / 2 < elbo.final < whole.final + 0.02
+    assert elbo.gradient_variance is not None
+    assert whole.gradient_variance is not None
+    assert elbo.gradient_variance > whole.gradient_variance
+
+
+def test_minibatches_need_a_sum_over_rows() -> None:
+    with pytest.raises(ValidationError, match="no sum over rows"):
+        ViOptions(minibatch=10, objective="iwae")
+    density = posted(SERIES, {"y": [0.1, 0.4, 0.2, -0.3, 0.5, 0.1]})
+    with pytest.raises(DefinitionError, match="minibatch"):
+        fit(density, minibatch=2)
+    with pytest.raises(DefinitionError, match=r"engine\.minibatch"):
+        fit(gaussian(2), minibatch=2)

@@ -9,17 +9,13 @@ from dataclasses import dataclass, replace
 
 import torch
 
-from models.blocks import BlockedDensity
 from models.density import AbstractLogDensity, Target
-from models.errors import DefinitionError
-from models.minibatch import MinibatchModel
-from models.rows import Rows, find_rows
-from models.traced import TracedDensity
 from workers.engines.engine import Info
 from workers.engines.kernels.approach import begin_ascent
 from workers.engines.kernels.ascent import HESSIAN_LIMIT, AscentState, step_ascent
 from workers.engines.kernels.ascent_options import AbstractAscentOptions
 from workers.engines.kernels.initial import find_initial
+from workers.engines.kernels.minibatches import in_blocks, model_of, rows_of
 from workers.engines.kernels.newton import start_newton
 from workers.engines.kernels.objective import Objective
 from workers.engines.kernels.optimizer import Descent
@@ -30,9 +26,6 @@ from workers.engines.kernels.stochastic import (
 )
 from workers.engines.kernels.verdict import Verdict
 from workers.results import Outcome
-
-#: Rows of a block at the least.
-BLOCK = 4096
 
 
 @dataclass(frozen=True)
@@ -83,10 +76,8 @@ def start_climb(
         point = find_initial(density, generator, options.restarts, target=target)
         objective = Objective(density, target, options.restarts)
         return ClimbState(None, begin_ascent(objective, point.z, options.optimizer))
-    if not isinstance(density, TracedDensity):
-        raise DefinitionError("engine.minibatch", "the model is no program; leave it out")
-    rows = find_rows(density)
-    model = MinibatchModel(density, rows)
+    rows = rows_of(density)
+    model = model_of(density, rows)
     some = model.bound(next(model.blocks(min(options.minibatch, rows.count))))
     point = find_initial(some, generator, options.restarts, target=target)
     return ClimbState(start_stochastic(rows, point.z, generator), None)
@@ -101,7 +92,7 @@ def step_climb(
         return replace(state, ascent=step_ascent(objective, state.ascent, options))
     assert state.stochastic is not None
     assert options.minibatch is not None
-    model = _model(density, state.stochastic.rows)
+    model = model_of(density, state.stochastic.rows)
     stepped = step_stochastic(
         model,
         target,
@@ -122,7 +113,7 @@ def whole(
     """Return the density of all rows: block by block where minibatches are climbed."""
     if state.stochastic is None or options.minibatch is None:
         return density
-    return BlockedDensity(_model(density, state.stochastic.rows), max(BLOCK, options.minibatch))
+    return in_blocks(density, state.stochastic.rows, options.minibatch)
 
 
 def stopped(density: AbstractLogDensity, target: Target, state: ClimbState) -> AscentState:
@@ -139,11 +130,6 @@ def climb_info(state: ClimbState, options: AbstractAscentOptions) -> Info:
         total=options.max_iterations if state.verdict is None else state.iterations,
         progress={"log_density": state.height},
     )
-
-
-def _model(density: AbstractLogDensity, rows: Rows) -> MinibatchModel:
-    assert isinstance(density, TracedDensity)
-    return MinibatchModel(density, rows)
 
 
 def _rows(objective: Objective, state: StochasticState) -> AscentState:

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from models.density import AbstractLogDensity
+from models.rows import Rows
 from workers.engines.engine import Info
 from workers.engines.kernels import rounding
 from workers.engines.kernels.adam import AdamState, start_adam, step_adam
@@ -18,7 +19,9 @@ from workers.engines.kernels.frame import Frame
 from workers.engines.kernels.guide import AbstractGuide, AbstractNatural, Parameters
 from workers.engines.kernels.guides import GUIDES, build_guide
 from workers.engines.kernels.initial import find_initial
+from workers.engines.kernels.minibatches import Sampled, in_blocks, model_of, of_some, rows_of
 from workers.engines.kernels.plateau import Plateau, follow, last_windows
+from workers.engines.kernels.rounding import Sloped
 from workers.engines.kernels.scaler import Scaler, follow_scale
 from workers.engines.kernels.schedule import factor, start_plateau
 from workers.engines.kernels.seek import CLIMB, POLISH, SeekState, start_seek, step_seek
@@ -91,6 +94,8 @@ class ViState:
     outcome: Outcome | None
     #: Where low precision ended in numbers that are not finite; the fit then began again without.
     failed: Scaler | None = None
+    #: With minibatches: which data are by row.
+    rows: Rows | None = None
 
 
 def begin(options: ViOptions, density: AbstractLogDensity, generator: torch.Generator) -> ViState:
@@ -102,10 +107,12 @@ def begin(options: ViOptions, density: AbstractLogDensity, generator: torch.Gene
     """
     options.check(density.dim, {p.name: p.plates for p in density.parameters})
     origin = generator.get_state()
-    point = find_initial(density, generator, options.particles)
-    seek = start_seek(density, _guide(options, density), point.z)
+    rows = None if options.minibatch is None else rows_of(density)
+    near = _near(options, density, rows, origin)
+    point = find_initial(near, generator, options.particles)
+    seek = start_seek(near, _guide(options, density), point.z)
     weights = torch.empty(0, dtype=torch.float64, device=density.device)
-    return ViState(seek, None, None, weights, generator.get_state(), origin, 0, None)
+    return ViState(seek, None, None, weights, generator.get_state(), origin, 0, None, rows=rows)
 
 
 def advance(
@@ -118,11 +125,10 @@ def advance(
     generator.set_state(state.random)
     draws, elbo = None, None
     fit = state.fit
-    if fit is None and state.settle is None:
-        state = _seek(options, density, state, generator)
-    elif fit is None:
-        assert state.settle is not None
-        state = _settle(options, density, state, state.settle, generator)
+    if fit is None:
+        near = _near(options, density, state.rows, state.origin)
+        step = _seek if state.settle is None else _settle
+        state = step(options, near, state, generator)
     elif state.outcome is None:
         state, elbo = _fit(options, density, state, fit, generator)
     else:
@@ -147,6 +153,30 @@ def _again(
     generator = torch.Generator(density.device)
     generator.set_state(state.origin)
     return replace(begin(options, density.exact, generator), done=state.done, failed=failed)
+
+
+def _near(
+    options: ViOptions, density: AbstractLogDensity, rows: Rows | None, origin: Tensor
+) -> AbstractLogDensity:
+    """Return what a fit begins on: of minibatches, some rows that stay the same."""
+    if rows is None or options.minibatch is None:
+        return density
+    generator = torch.Generator(density.device)
+    generator.set_state(origin)
+    return of_some(density, rows, options.minibatch, generator)
+
+
+def _ground(
+    options: ViOptions,
+    density: AbstractLogDensity,
+    rows: Rows | None,
+    fit: Fit,
+    generator: torch.Generator,
+) -> Sloped:
+    """Return what the next step climbs."""
+    if rows is None or options.minibatch is None:
+        return rounding.ground(density, fit.scaler)
+    return Sampled(model_of(density, rows), generator, options.minibatch)
 
 
 def _guide(options: ViOptions, density: AbstractLogDensity) -> AbstractGuide:
@@ -174,10 +204,10 @@ def _settle(
     options: ViOptions,
     density: AbstractLogDensity,
     state: ViState,
-    settle: SettleState,
     generator: torch.Generator,
 ) -> ViState:
-    settle = step_settle(density, settle, options.particles)
+    assert state.settle is not None
+    settle = step_settle(density, state.settle, options.particles)
     if not settle.done:
         return replace(state, settle=settle)
     frame = settled(density, settle, generator, options.particles)
@@ -204,7 +234,7 @@ def _fit(
     guide = _guide(options, density)
     particles = _particles(options, guide)
     estimate = estimate_elbo(
-        rounding.ground(density, fit.scaler),
+        _ground(options, density, state.rows, fit, generator),
         guide,
         fit.frame,
         fit.parameters,
@@ -228,7 +258,7 @@ def _fit(
     fit, point = _trace(replace(fit, plateau=plateau), estimate.elbo, options)
     outcome = _end(options, fit)
     if outcome is not None:
-        fit = replace(fit, variance=_variance(options, density, fit, generator))
+        fit = replace(fit, variance=_variance(options, density, state.rows, fit, generator))
     return replace(state, fit=fit, outcome=outcome), point
 
 
@@ -243,7 +273,11 @@ def _climb(options: ViOptions, guide: AbstractGuide, fit: Fit, uphill: Parameter
 
 
 def _variance(
-    options: ViOptions, density: AbstractLogDensity, fit: Fit, generator: torch.Generator
+    options: ViOptions,
+    density: AbstractLogDensity,
+    rows: Rows | None,
+    fit: Fit,
+    generator: torch.Generator,
 ) -> float | None:
     """Measure the gradient's estimate, with numbers that nobody else will see."""
     own = torch.Generator(density.device)
@@ -251,7 +285,7 @@ def _variance(
     guide = _guide(options, density)
     particles = _particles(options, guide)
     return gradient_variance(
-        rounding.ground(density, fit.scaler),
+        _ground(options, density, rows, fit, own),
         guide,
         fit.frame,
         fit.average,
@@ -296,6 +330,8 @@ def _draw(
     guide, made = _guide(options, density), len(state.weights)
     limit = options.draws if made < options.draws else _wanted(options)
     count = min(BLOCK, limit - made)
+    if state.rows is not None and options.minibatch is not None:
+        density = in_blocks(density, state.rows, options.minibatch)
     z, weights = log_weights(
         density, guide, fit.frame, fit.average, generator, count, options.particles
     )

@@ -80,6 +80,13 @@ class ViOptions(EngineOptions):
     draws: int = Field(
         default=1000, ge=1, le=10_000_000, description="Draws from the fitted guide."
     )
+    minibatch: int | None = Field(
+        default=None,
+        ge=1,
+        le=100_000_000,
+        description="Rows of the data that each step looks at, drawn at random and counted for "
+        "all; the fit begins on a block of them, and is judged on all, block by block.",
+    )
     low_precision: Asked = Field(
         default="auto",
         description="What the precision `mixed` rounds matrix products to while it ascends: "
@@ -109,6 +116,11 @@ class ViOptions(EngineOptions):
             raise ValueError(
                 f"the guide '{self.guide}' has no density at given points; write the objective "
                 "'elbo' with the estimator 'reparameterized'"
+            )
+        if self.minibatch is not None and self.objective != "elbo":
+            raise ValueError(
+                f"the objective '{self.objective}' is no sum over rows, so minibatches would move "
+                "it; write 'elbo', or leave `minibatch` out"
             )
         if self.optimizer == "natural_gradient":
             self._natural()

@@ -22,7 +22,7 @@ SMALL: dict[str, Any] = {"optimizer": "adam", "minibatch": 64, "restarts": 2}
 
 
 def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("workers.engines.kernels.climb.BLOCK", 1)
+    monkeypatch.setattr("workers.engines.kernels.minibatches.BLOCK", 1)
 
 
 @pytest.mark.parametrize("errors", ["observed", "sandwich"])
