@@ -60,7 +60,7 @@ def find_rows(density: TracedDensity) -> Rows:
     """
     count = _count(density)
     static, inputs = density.data
-    names = tuple(n for n, v in inputs.items() if v.dim() > 0 and len(v) == count)
+    names = tuple(sorted(n for n, v in inputs.items() if v.dim() > 0 and len(v) == count))
     if not names:
         raise _refusal(
             f"its observations have {count} rows, and no array of the data has so many: they are "

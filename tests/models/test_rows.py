@@ -54,7 +54,7 @@ def test_groups_and_summed_out_latents_of_a_row_are_by_row() -> None:
         arguments="y, group",
     )
     found = find_rows(compiled(groups, y=Y, group=RNG.integers(0, 3, size=50)))
-    assert found.names == {"y", "group"}
+    assert found.names == ("group", "y")
     mixture = body(
         'm = pyro.sample("m", dist.Normal(0.0, 1.0).expand([2]).to_event(1))',
         'with pyro.plate("row", len(y)):',
