@@ -27,7 +27,7 @@ from models.compiled import (
 )
 from models.concavity import concave
 from models.context import Context
-from models.cut.anatomy import anatomy
+from models.cut.dissection import dissect
 from models.cut.surface import Surface
 from models.cut.tape import Tape, tape
 from models.density import AbstractLogDensity, Note, Target, Terms
@@ -212,7 +212,7 @@ class TracedDensity(AbstractLogDensity):
             value = self._point_value(target)
             with fenced():
                 taken = tape(lambda row: value(row, *self._arguments)[0], origin)
-            cut = None if taken is None else anatomy(taken)
+            cut = None if taken is None else dissect(taken)
             self._surfaces[target] = None if cut is None else Surface(cut, origin)
         return self._surfaces[target]
 
