@@ -66,7 +66,8 @@ def _built(
     try:
         process.translate(text.source)
     except RefusedError as error:
-        raise compile_error(str(error)) from None
+        wants_more = "bad_alloc" in str(error)
+        raise process.too_large() if wants_more else compile_error(str(error)) from None
     declared = outline(text)
     given = _document(declared, data)
     try:
