@@ -20,7 +20,8 @@ from collections.abc import Callable
 from typing import Any
 
 from models.stan.confinement import confine
-from models.stan.library import STATISTICS, Library, Model, ProgramError
+from models.stan.library import Library, Model, ProgramError
+from models.stan.sampling import STATISTICS, sample
 
 #: What is asked, how many rows, bytes that follow; and whether it went well, bytes that follow.
 REQUEST, REPLY = struct.Struct("=BII"), struct.Struct("=BQ")
@@ -179,7 +180,8 @@ class Child:
             self._turns += 1
             return bool(head[STOP])
 
-        over = model.sample(
+        over = sample(
+            model,
             {**question, "threads": self._threads},
             ctypes.addressof(draws),
             ctypes.addressof(statistics),

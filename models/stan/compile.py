@@ -15,9 +15,10 @@ from models.native.values import UnsupportedError
 from models.precision import Precision
 from models.stan.density import StanDensity
 from models.stan.exchange import ExchangeProgram
+from models.stan.link import MEMORY, SECONDS, Means, RefusedError
 from models.stan.messages import build_error, compile_error
 from models.stan.outline import StanOutline, outline
-from models.stan.process import MEMORY, SECONDS, Facts, RefusedError, StanProcess
+from models.stan.process import Facts, StanProcess
 from models.stan.quantities import Quantity, quantities, sizes
 from models.stan.text import StanText
 from models.toolchain import ToolchainError, default_cache
@@ -51,7 +52,7 @@ def compile_stan(
         ModelError: the program or the data cannot be used; `path` says where.
     """
     text = StanText(source)
-    process = StanProcess(torch.get_num_threads(), memory, seconds, _code())
+    process = StanProcess(Means(torch.get_num_threads(), memory, seconds, _code()))
     try:
         return _built(process, text, data, precision, seed % _SEEDS)
     except BaseException:
@@ -65,7 +66,8 @@ def _built(
     try:
         process.translate(text.source)
     except RefusedError as error:
-        raise compile_error(str(error)) from None
+        wants_more = "bad_alloc" in str(error)
+        raise process.too_large() if wants_more else compile_error(str(error)) from None
     declared = outline(text)
     given = _document(declared, data)
     try:

@@ -21,7 +21,8 @@ from models.errors import DataError, UnavailableError
 from models.native.handle import DensityHandle
 from models.stan.differences import jacobian
 from models.stan.exchange import ExchangeProgram
-from models.stan.process import RefusedError, StanProcess
+from models.stan.link import RefusedError
+from models.stan.process import StanProcess
 from models.stan.quantities import Quantity
 
 Array = NDArray[np.float64]
@@ -121,7 +122,7 @@ class StanDensity(AbstractLogDensity):
         code = self.native_program().build(cache_dir)
         # A process that is confined loads nothing any more: one that started before the code was
         # there goes on with the rest.
-        known = self._process.code == code
+        known = self._process.means.code == code
         self._asked = self._process if known else self._process.alike(code)
         self._handle = self._asked.exchange(self.dtype)
         self.tier = "compiled"

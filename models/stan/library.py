@@ -9,23 +9,13 @@ Nothing here may need more than the standard library: it is imported anew for ev
 
 import ctypes
 import json
-from collections.abc import Callable
-from ctypes import POINTER, byref, c_bool, c_char_p, c_double, c_int, c_uint, c_void_p
+from ctypes import byref, c_bool, c_char_p, c_double, c_int, c_uint, c_void_p
 from typing import Any
 
 #: The library's own interface must be this: its structures are read by their layout.
 ABI = 2
 #: Bytes of a message.
 MESSAGE = 1 << 16
-#: Columns of a sampler's statistics: log density, acceptance, step size, tree depth, leapfrogs,
-#: whether it diverged, energy.
-STATISTICS = 7
-_METRICS = ("unit", "diagonal", "dense")
-
-_PROGRESS = ctypes.CFUNCTYPE(
-    None, ctypes.c_int32, ctypes.c_int64, ctypes.c_int64, ctypes.c_int32, c_void_p
-)
-_POLL = ctypes.CFUNCTYPE(c_int, c_void_p)
 
 
 class ProgramError(Exception):
@@ -34,34 +24,6 @@ class ProgramError(Exception):
 
 class _ModelOptions(ctypes.Structure):
     _fields_ = (("seed", ctypes.c_uint32), ("threads", c_int), ("fast", c_int))
-
-
-class _SampleOptions(ctypes.Structure):
-    _fields_ = (
-        ("seed", ctypes.c_uint32),
-        ("chains", c_int),
-        ("chain_id", c_int),
-        ("warmup", c_int),
-        ("samples", c_int),
-        ("thin", c_int),
-        ("delta", c_double),
-        ("max_depth", c_int),
-        ("save_warmup", c_int),
-        ("init_radius", c_double),
-        ("inits", POINTER(c_double)),
-        ("num_threads", c_int),
-    )
-
-
-class _MetricOptions(ctypes.Structure):
-    _fields_ = (
-        ("metric", c_int),
-        ("inv_metric", POINTER(c_double)),
-        ("step_size", c_double),
-        ("adapt_engaged", c_int),
-        ("adapted_step_size", POINTER(c_double)),
-        ("adapted_inv_metric", POINTER(c_double)),
-    )
 
 
 class Library:
@@ -126,7 +88,9 @@ class Model:
     """A program with its data. Gradients may be asked for from several threads."""
 
     def __init__(self, c: Any, build: str, translated: str, data: bytes, seed: int) -> None:
-        self._c, self._translated, self._data, self._seed = c, translated, data, seed
+        #: The shared object.
+        self.c = c
+        self._translated, self._data, self._seed = translated, data, seed
         manifest = json.dumps({"build_id": build, "mir": translated, "name": "model"}).encode()
         inner = data.strip()[1:-1]
         whole = b'{"__stanli":' + manifest + (b"," if inner.strip() else b"") + inner + b"}"
@@ -139,7 +103,7 @@ class Model:
         self.turns = 0
         #: `D`.
         self.dim: int = c.bs_param_unc_num(self._model)
-        self._own: c_void_p | None = None
+        self._built: c_void_p | None = None
         self._random = self._generator()
         #: The columns of parameters, transformed parameters and generated quantities: `mu`,
         #: `theta.1`, `Sigma.2.1`, counted from 1.
@@ -156,7 +120,7 @@ class Model:
     @property
     def gradient_address(self) -> int:
         """Where the function lies that evaluates it: `bs_log_density_gradient`."""
-        found = ctypes.cast(self._c.bs_log_density_gradient, c_void_p).value
+        found = ctypes.cast(self.c.bs_log_density_gradient, c_void_p).value
         assert found is not None
         return found
 
@@ -165,7 +129,7 @@ class Model:
 
         A point that is refused has the log density -inf and no gradient.
         """
-        call, model, step = self._c.bs_log_density_gradient, self._model, 8 * self.dim
+        call, model, step = self.c.bs_log_density_gradient, self._model, 8 * self.dim
         for row in rows:
             self.turns += 1
             at, into = z + step * row, gradient + step * row
@@ -176,8 +140,8 @@ class Model:
     def reason(self, z: int) -> str:
         """Return why the point at an address is refused; empty where it is not."""
         value, gradient = c_double(), (c_double * max(self.dim, 1))()
-        with _Message(self._c) as said:
-            failed = self._c.bs_log_density_gradient(
+        with _Message(self.c) as said:
+            failed = self.c.bs_log_density_gradient(
                 self._model, True, True, z, byref(value), gradient, said.place
             )
             return said.text() if failed else ""
@@ -197,11 +161,11 @@ class Model:
             self.turns += 1
             at, into = z + 8 * self.dim * row, out + 8 * counts[2] * row
             if alike:
-                self._c.bs_rng_destruct(self._random)
+                self.c.bs_rng_destruct(self._random)
                 self._random = self._generator()
-            if self._c.bs_param_constrain(self._model, True, True, at, into, self._random, None):
+            if self.c.bs_param_constrain(self._model, True, True, at, into, self._random, None):
                 # Generated quantities fail where there is nothing to generate: a variance of 0.
-                known = 0 if self._c.stanli_constrain(self._sampler(), at, into) else counts[0]
+                known = 0 if self.c.stanli_constrain(self.own(), at, into) else counts[0]
                 _fill_nan(into + 8 * known, counts[2] - known)
 
     def unconstrain(self, values: bytes, out: int) -> None:
@@ -211,66 +175,22 @@ class Model:
             ProgramError: they are none of its parameters'.
         """
         said = ctypes.create_string_buffer(MESSAGE)
-        model = self._sampler()
-        if self._c.stanli_unconstrain_inits(
+        model = self.own()
+        if self.c.stanli_unconstrain_inits(
             model, values, c_void_p(out), said, ctypes.c_size_t(MESSAGE)
         ):
             raise ProgramError(said.value.decode("utf-8", "replace"))
 
-    def sample(
-        self,
-        options: dict[str, Any],
-        draws: int,
-        statistics: int,
-        progress: Callable[[int], None],
-        stop: Callable[[], bool],
-    ) -> bool:
-        """Run the library's own NUTS.
-
-        Args:
-            options: `seed`, `chains`, `warmup`, `draws`, `target_accept`, `max_tree_depth`,
-                `metric`, `threads`.
-            draws: address of `C x N x D`, on the unconstrained scale.
-            statistics: address of `C x N x STATISTICS`.
-            progress: told how far a chain is, now and then, from any thread.
-            stop: asked after every transition whether to end.
-
-        Returns:
-            Whether it came to its end.
+    def own(self) -> c_void_p:
+        """Return the model as the library's own interface knows it, built at its first use.
 
         Raises:
-            ProgramError: a chain failed.
+            ProgramError: it cannot be built.
         """
-        c = self._c
-        asked, metric = _SampleOptions(), _MetricOptions()
-        c.stanli_sample_opts_init(byref(asked))
-        c.stanli_metric_opts_init(byref(metric))
-        asked.seed, asked.chains = options["seed"], options["chains"]
-        asked.warmup, asked.samples = options["warmup"], options["draws"]
-        asked.delta, asked.max_depth = options["target_accept"], options["max_tree_depth"]
-        asked.num_threads = options["threads"]
-        metric.metric = _METRICS.index(options["metric"])
-        total = options["warmup"] + options["draws"]
-        told = _PROGRESS(lambda _chain, at, _total, _warm, _user: progress(at))
-        asking = _POLL(lambda _user: int(stop()))
-        interrupted = c_int(0)
-        reports = ctypes.create_string_buffer(64 * options["chains"])
-        said = ctypes.create_string_buffer(MESSAGE)
-        failed = c.stanli_sample_multi_metric(
-            self._sampler(), byref(asked), byref(metric), c_int(min(max(total // 100, 1), 100)),
-            c_void_p(draws), c_void_p(statistics), None, told, None, asking, None,
-            byref(interrupted), reports, said, ctypes.c_size_t(MESSAGE),
-        )  # fmt: skip
-        if failed and not interrupted.value:
-            raise ProgramError(said.value.decode("utf-8", "replace"))
-        return not interrupted.value
-
-    def _sampler(self) -> c_void_p:
-        """Return the model as the library's own interface knows it, built at its first use."""
-        if self._own is None:
+        if self._built is None:
             said = ctypes.create_string_buffer(MESSAGE)
             options = _ModelOptions(self._seed, 1, 0)
-            built = self._c.stanli_model_new_with_opts(
+            built = self.c.stanli_model_new_with_opts(
                 self._translated.encode(),
                 self._data,
                 byref(options),
@@ -279,16 +199,16 @@ class Model:
             )
             if not built:
                 raise ProgramError(said.value.decode("utf-8", "replace"))
-            self._own = c_void_p(built)
-        return self._own
+            self._built = c_void_p(built)
+        return self._built
 
     def _generator(self) -> c_void_p:
         """Return a random generator at its start."""
-        with _Message(self._c) as said:
-            return c_void_p(self._c.bs_rng_construct(c_uint(self._seed), said.place))
+        with _Message(self.c) as said:
+            return c_void_p(self.c.bs_rng_construct(c_uint(self._seed), said.place))
 
     def _names(self, transformed: int, generated: int) -> list[str]:
-        text = self._c.bs_param_names(self._model, c_bool(transformed), c_bool(generated)).decode()
+        text = self.c.bs_param_names(self._model, c_bool(transformed), c_bool(generated)).decode()
         return text.split(",") if text else []
 
 

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from models.errors import DefinitionError
 from models.primitives import COLUMNS
 from models.stan.declarations import Declaration, declarations
+from models.stan.link import Means, RefusedError
 from models.stan.messages import compile_error
-from models.stan.process import RefusedError, StanProcess
+from models.stan.process import StanProcess
 from models.stan.text import StanText
 from models.vocabulary import NAME
 
@@ -63,7 +64,7 @@ def compiled_outline(source: str) -> StanOutline:
         ModelError: it does not compile; with line and column.
     """
     text = StanText(source)
-    process = StanProcess()
+    process = StanProcess(Means())
     try:
         process.translate(source)
     except RefusedError as error:

@@ -15,7 +15,7 @@ from torch import Tensor
 from models.density import AbstractLogDensity
 from models.errors import UnavailableError
 from models.stan.density import StanDensity
-from models.stan.process import RefusedError
+from models.stan.link import RefusedError
 from workers.engines.engine import AbstractEngine, Draws, EngineOptions, Info
 from workers.engines.kernels import sampler
 from workers.errors import NoInitialPointError

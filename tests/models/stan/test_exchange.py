@@ -1,5 +1,6 @@
 """Native code that asks a Stan program's process: the same bits, and its end with its reason."""
 
+import dataclasses
 import os
 import signal
 import time
@@ -71,7 +72,7 @@ def test_several_threads_may_ask(runtime: Runtime, monkeypatch: pytest.MonkeyPat
 
 def test_a_process_that_started_before_the_code_was_there_gets_another(tmp_path: Path) -> None:
     density = built(SOURCE, DATA)
-    density.process.code = tmp_path
+    density.process.means = dataclasses.replace(density.process.means, code=tmp_path)
     first = density.process.pid
     compiled(density)
     assert density.process.pid == first

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from models.errors import DefinitionError, ModelError, TooLargeError, UnavailableError
-from models.stan import process as module
+from models.stan import link as module
+from models.stan.link import Means
 from models.stan.process import StanProcess
 from tests.models.stan.programs import built
 
@@ -81,9 +82,10 @@ def test_it_ends_with_the_density() -> None:
 def test_it_ends_with_its_parent_even_in_the_middle_of_something() -> None:
     code = (
         "from models.data import load_data\n"
+        "from models.stan.link import Means\n"
         "from models.stan.process import StanProcess\n"
         "import numpy as np\n"
-        "found = StanProcess(seconds=1000)\n"
+        "found = StanProcess(Means(seconds=1000))\n"
         "found.translate('parameters { real a; } model { real x = a; while (x == x) x += 1; }')\n"
         "found.build('parameters { real a; } model {}', b'{}', 1)\n"
         "print(found.pid, flush=True)\n"
@@ -132,7 +134,7 @@ def test_threads_change_no_bit() -> None:
     z = np.random.default_rng(1).standard_normal((16, 3))
     found = []
     for threads in (1, 2):
-        process = StanProcess(threads)
+        process = StanProcess(Means(threads))
         process.translate(source)
         document = b'{"N": 2000, "x": ' + str(load_data({"x": x})["x"].tolist()).encode() + b"}"
         process.build(
@@ -146,4 +148,4 @@ def test_threads_change_no_bit() -> None:
 def test_without_the_library_stan_is_not_available(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module.importlib.util, "find_spec", lambda name: None)
     with pytest.raises(UnavailableError, match="stanli"):
-        StanProcess()
+        StanProcess(Means())
