@@ -16,7 +16,7 @@ import pytest
 from tests.workers.dispatch.house import LONG, House
 from workers.jobs import JobState
 
-MARK = "CREDENCE_TEST_MARK"
+MARK = "TEST_OF_CREDENCE"
 REAL = [
     pytest.param("inprocess", id="inprocess"),
     pytest.param("local", id="ray", marks=pytest.mark.ray),
