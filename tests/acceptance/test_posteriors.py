@@ -12,6 +12,9 @@ from tests.acceptance.posteriors import NAMES, Reference, data, definition, refe
 pytestmark = [pytest.mark.acceptance, pytest.mark.ray, pytest.mark.timeout(1500)]
 
 ENGINE = {"kind": "nuts", "chains": 4, "warmup": 1000, "draws": 1000}
+#: From a draw of the prior a chain may stay for long in the mixture's minor mode, where both
+#: components lie in one place.
+STARTS = {"gaussian_mixture": "pathfinder"}
 QUANTILES = {"q05": 0.05, "median": 0.5, "q95": 0.95}
 
 
@@ -19,10 +22,16 @@ QUANTILES = {"q05": 0.05, "median": 0.5, "q95": 0.95}
 def jobs(service: str) -> dict[str, str]:
     """All eight fits, submitted at once so that the workers share them."""
     with Client(service) as client:
-        return {
-            name: client.submit(definition(name), data(name), ENGINE, seed=20_261_123)["id"]
-            for name in NAMES
-        }
+        ids = {}
+        for name in NAMES:
+            engine = {**ENGINE, "init": STARTS.get(name, "prior")}
+            # On one tier throughout: when a run under `auto` changes over, and with that its draws,
+            # the clock decides, and a bound on R-hat is met by most draws, not by all.
+            job = client.submit(
+                definition(name), data(name), engine, seed=20_261_123, tier="compiled"
+            )
+            ids[name] = job["id"]
+        return ids
 
 
 def entry(values: Any, index: int | None) -> Any:
