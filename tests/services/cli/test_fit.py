@@ -325,10 +325,11 @@ def test_options_of_formulas_that_cannot_be_read(arguments: Any, where: str) -> 
 
 
 @pytest.mark.ray
-def test_a_formula_is_fitted_to_a_file_with_texts(files: Path) -> None:
+def test_a_formula_is_fitted_to_a_file_with_texts(service: str, files: Path) -> None:
     rows = "".join(f"{y},{x},{'ab'[i % 2]},NA\n" for i, (x, y) in enumerate(zip(X, Y, strict=True)))
     (files / "table.csv").write_text(f"y,x,g,note\n{rows}")
-    ended = credence("fit", "y ~ x + g", "--data", files / "table.csv", "--engine", "mle")
+    posted = ("--server", service, "--data", files / "table.csv", "--engine", "mle")
+    ended = credence("fit", "y ~ x + g", *posted)
     assert ended.returncode == 0, ended.stderr
     for text in ("Intercept", "beta[x]", "beta[g[b]]", "beta[x] ~ Normal(loc=0"):
         assert text in ended.stdout
