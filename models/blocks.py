@@ -126,6 +126,10 @@ class BlockedDensity(AbstractLogDensity):
         """Return parameters and deterministics by name, each `C x shape`."""
         return self._shown(self._first.constrain(z))
 
+    def constrain_one(self, z: Tensor) -> dict[str, Tensor]:
+        """Return parameters and deterministics by name at one point, each `shape`."""
+        return self._shown(self._first.constrain_one(z))
+
     def unconstrain(self, values: Mapping[str, Tensor]) -> Tensor:
         """Return `z`, `C x D`, from the parameters' constrained values, each `C x shape`."""
         return self._first.unconstrain(values)

@@ -192,9 +192,9 @@ def _normal(climb: AscentState) -> Normal:
 
 
 def _shown(density: AbstractLogDensity, normal: Normal) -> dict[str, object]:
-    values = density.constrain(normal.mode[None].to(density.dtype))
+    values = density.constrain_one(normal.mode.to(density.dtype))
     mode = {
-        p.name: listed(values[p.name][0].double().cpu().numpy().reshape(-1), p.shape)
+        p.name: listed(values[p.name].double().cpu().numpy().reshape(-1), p.shape)
         for p in density.parameters
     }
     if density.dim > SHOWN:

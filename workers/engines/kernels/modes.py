@@ -41,12 +41,12 @@ def modes(
     kept = list(_at_rest(Objective(density, target), state, z, found[:LOOKED_AT]))[:MOST]
     if not kept:
         return []
-    values = density.constrain(z[[members[0] for members in kept]].to(density.dtype))
+    values = [density.constrain_one(z[members[0]].to(density.dtype)) for members in kept]
     return [
         Mode(
             height=float(height[members[0]]),
             starts=len(members),
-            estimate={p.name: numbers(values[p.name][i].double()) for p in density.parameters},
+            estimate={p.name: numbers(values[i][p.name].double()) for p in density.parameters},
         )
         for i, members in enumerate(kept)
     ]

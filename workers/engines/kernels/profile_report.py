@@ -20,14 +20,14 @@ def profiled(
     density, ends = objective.density, state.ends
     springs = Springs(objective, ends, state.gauge, level)
     values = density.constrain(springs.point(state.rows.z).to(density.dtype))
-    at_top = density.constrain(state.gauge.maximum[None].to(density.dtype))
+    at_top = density.constrain_one(state.gauge.maximum.to(density.dtype))
     found = dict(estimate)
     for parameter in density.parameters:
         rows = [r for r, name in enumerate(ends.names) if name == parameter.name]
         if not rows:
             continue
         name = parameter.name
-        middle = at_top[name][0].to(torch.float64).reshape(-1)
+        middle = at_top[name].to(torch.float64).reshape(-1)
         bounds = [middle.clone(), middle.clone()]
         for r in rows:
             end = values[name][r].to(torch.float64).reshape(-1)[ends.entries[r]]

@@ -73,6 +73,10 @@ class RestrictedDensity(AbstractLogDensity):
         """Return parameters, the fixed ones too, and deterministics by name."""
         return self._whole.constrain(self.whole(z))
 
+    def constrain_one(self, z: Tensor) -> dict[str, Tensor]:
+        """Return parameters, the fixed ones too, and deterministics at one point."""
+        return self._whole.constrain_one(self.whole(z[None])[0])
+
     def unconstrain(self, values: Mapping[str, Tensor]) -> Tensor:
         """Return the free coordinates of the parameters' constrained values."""
         return self._whole.unconstrain(values)[:, self.free]

@@ -72,7 +72,8 @@ def coordinates(fixed: Mapping[str, Fixed], density: AbstractLogDensity) -> Tens
 
 def restricted_point(fixed: Mapping[str, Fixed], density: AbstractLogDensity, z: Tensor) -> Tensor:
     """Return `z`: `D` moved to where the restriction holds; infinite at the edge of a support."""
-    values = density.constrain(z[None].to(density.dtype))
+    at = density.constrain_one(z.to(density.dtype))
+    values = {name: value[None] for name, value in at.items()}
     for name, one in fixed.items():
         where = torch.from_numpy(one.where.copy()).to(density.device)
         given = torch.from_numpy(one.values.copy()).to(density.device, density.dtype)
