@@ -1,13 +1,28 @@
 """What a compiled density is to those who call it: an address, and what fits there."""
 
+import ctypes
 from dataclasses import dataclass, field
 
 import torch
 
 
+class DensityStruct(ctypes.Structure):
+    """`CredenceDensity` of `density.h`: what native code is handed of a density."""
+
+    _fields_ = (
+        ("dim", ctypes.c_int64),
+        ("lanes", ctypes.c_int64),
+        ("real_bytes", ctypes.c_int64),
+        ("scratch_bytes", ctypes.c_int64),
+        ("arrays", ctypes.c_void_p),
+        ("both", ctypes.c_void_p),
+        ("force", ctypes.c_void_p),
+    )
+
+
 @dataclass(frozen=True)
 class DensityHandle:
-    """A compiled density of one model with its data: a `CredenceDensity` (see `density.h`)."""
+    """A compiled density of one model with its data: a `DensityStruct`."""
 
     #: Where the struct lies.
     address: int

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.fx import GraphModule
 
-from models.native.handle import DensityHandle
+from models.native.handle import DensityHandle, DensityStruct
 from models.native.partition import partition
 from models.native.source import HEADERS, Function, Source, generate
 from models.native.values import Known
@@ -24,20 +24,6 @@ INCLUDES = tuple(HEADERS / name for name in ("blocks.h", "vector.h"))
 _NOTHING = torch.empty(0)
 #: Seconds of a call from which on further ones start threads.
 SLOW = 1e-3
-
-
-class _Struct(ctypes.Structure):
-    """`CredenceDensity` of `density.h`."""
-
-    _fields_ = (
-        ("dim", ctypes.c_int64),
-        ("lanes", ctypes.c_int64),
-        ("real_bytes", ctypes.c_int64),
-        ("scratch_bytes", ctypes.c_int64),
-        ("arrays", ctypes.c_void_p),
-        ("both", ctypes.c_void_p),
-        ("force", ctypes.c_void_p),
-    )
 
 
 class NativeProgram:
@@ -127,7 +113,7 @@ class NativeDensity:
         self._block_seconds = 0.0
         self._program, self._library, self._arrays = program, library, arrays
         self._table = (ctypes.c_void_p * max(1, len(arrays)))(*(a.data_ptr() for a in arrays))
-        self._struct = _Struct(
+        self._struct = DensityStruct(
             dim=program.dim,
             lanes=library.credence_lanes(),
             real_bytes=program.dtype.itemsize,

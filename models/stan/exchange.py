@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 
 import models.native
-from models.native.handle import DensityHandle
+from models.native.handle import DensityHandle, DensityStruct
 from models.native.values import UnsupportedError
 from models.toolchain import build, is_built, load
 
@@ -48,20 +48,6 @@ class ExchangeProgram:
             ToolchainError: there is no compiler, or it failed.
         """
         return build(self._text, name="exchange", includes=_INCLUDES, cache_dir=cache_dir)
-
-
-class _Density(ctypes.Structure):
-    """`CredenceDensity` of `density.h`."""
-
-    _fields_ = (
-        ("dim", ctypes.c_int64),
-        ("lanes", ctypes.c_int64),
-        ("real_bytes", ctypes.c_int64),
-        ("scratch_bytes", ctypes.c_int64),
-        ("arrays", ctypes.c_void_p),
-        ("both", ctypes.c_void_p),
-        ("force", ctypes.c_void_p),
-    )
 
 
 class _Exchange(ctypes.Structure):
@@ -115,7 +101,7 @@ class Exchange:
         """
         self._exchange = _Exchange(self._dim, self._slots, self.stride, base, channel, 0)
         real = self._dtype.itemsize
-        self._density = _Density(
+        self._density = DensityStruct(
             dim=self._dim,
             lanes=self.lanes,
             real_bytes=real,

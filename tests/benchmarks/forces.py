@@ -14,6 +14,7 @@ import torch
 from models.compile import compile_model
 from models.data import load_data
 from models.definition import parse_definition
+from models.native.handle import DensityStruct
 from models.precision import PrecisionName
 from models.toolchain import default_cache, find_compiler
 from models.traced import TracedDensity
@@ -76,24 +77,10 @@ def _measured(
     return Force(size, density.tier, name, chains, force, both)
 
 
-class _Density(ctypes.Structure):
-    """`CredenceDensity` of `density.h`, as the samplers' runtime sees it."""
-
-    _fields_ = (
-        ("dim", ctypes.c_int64),
-        ("lanes", ctypes.c_int64),
-        ("real_bytes", ctypes.c_int64),
-        ("scratch_bytes", ctypes.c_int64),
-        ("arrays", ctypes.c_void_p),
-        ("both", ctypes.c_void_p),
-        ("force", ctypes.c_void_p),
-    )
-
-
 def _native(density: TracedDensity, chains: int) -> Callable[[], object]:
     """Return what calls the force of blocks of chains, as a trajectory does."""
     assert density.handle is not None
-    native = _Density.from_address(density.handle.address)
+    native = DensityStruct.from_address(density.handle.address)
     blocks, width = -(-chains // native.lanes), native.dim * native.lanes * native.real_bytes
     room = [
         torch.zeros(n + _ALIGN, dtype=torch.uint8) for n in (width, width, native.scratch_bytes)

@@ -11,6 +11,7 @@ import pytest
 from models.toolchain import find_compiler
 from tests.workers.dispatch.house import House
 from tests.workers.engines.posted import KEPT
+from tests.workers.engines.test_nuts_on_models import DATA, EIGHT_SCHOOLS
 from workers.checkpoints import keeper
 from workers.dispatch.task import Origin, Task
 from workers.execute import execute
@@ -21,30 +22,6 @@ from workers.store.draws import ArrowDraws
 from workers.store.tidy import tidy
 
 TIERS = ("interpreted", "compiled")
-#: Eight schools, non-centred: small, and no two coordinates alike.
-SCHOOLS: dict[str, Any] = {
-    "language": "graph",
-    "plates": {"school": "len(y)"},
-    "sites": [
-        {"name": "mu", "distribution": "Normal", "args": {"loc": 0, "scale": 5}},
-        {"name": "tau", "distribution": "HalfCauchy", "args": {"scale": 5}},
-        {
-            "name": "eta",
-            "distribution": "Normal",
-            "args": {"loc": 0, "scale": 1},
-            "plates": ["school"],
-        },
-        {"name": "theta", "value": "mu + tau * eta"},
-        {
-            "name": "y",
-            "distribution": "Normal",
-            "args": {"loc": "theta", "scale": "sigma"},
-            "plates": ["school"],
-            "observed": "y",
-        },
-    ],
-}
-DATA = {"y": [28, 8, -3, 7, -1, 1, 18, 12], "sigma": [15, 10, 16, 11, 9, 11, 10, 18]}
 #: Engines with the steps, by tier, at which a run is interrupted: in warm-up, in a window's middle,
 #: while draws are made, with some of them waiting for their block.
 ENGINES: dict[str, dict[str, Any]] = {
@@ -127,7 +104,7 @@ def attempt(
 ) -> Task:
     if tier == "compiled" and find_compiler() is None:
         pytest.skip("no C++ compiler")
-    task = house.task(engine, data=DATA, definition=SCHOOLS, tier=tier, **more)
+    task = house.task(engine, data=DATA, definition=EIGHT_SCHOOLS, tier=tier, **more)
     return task.model_copy(update={"job": job, "token": token, "prefix": f"jobs/{job}/{token}"})
 
 

@@ -49,7 +49,8 @@ def test_no_file_is_included(source: str, where: str) -> None:
 
 
 def test_what_only_looks_like_it_is_no_include() -> None:
-    StanText('// #include a.stan\n/*\n#include b */ model { print("#include c"); }')
+    source = '// #include a.stan\n/*\n#include b */ model { print("#include c"); }'
+    assert StanText(source).source == source
 
 
 def test_positions_count_from_1() -> None:
