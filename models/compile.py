@@ -14,7 +14,7 @@ from models.data import check_names
 from models.definition import FormulaDefinition, ModelDefinition, StanDefinition, model_id
 from models.density import Target
 from models.description import ModelDescription, described, outlined
-from models.errors import DataError, UnavailableError
+from models.errors import DataError
 from models.estimate import Limits
 from models.evaluation import evaluate
 from models.formula.columns import Array, Column, Texts
@@ -72,22 +72,6 @@ def compile_model(
             seconds=limits.seconds,
         )
     return _traced(definition, data, precision_name, device, limits, cache)
-
-
-def compile_traced(definition: ModelDefinition, data: Data) -> TracedDensity:
-    """Compile a definition of a language of ours, which can be differentiated in any way.
-
-    Raises:
-        ModelError: as `compile_model`.
-        UnavailableError: it is a Stan program.
-    """
-    if isinstance(definition, StanDefinition):
-        raise UnavailableError(
-            "model.language",
-            "these derivatives are not available for Stan programs; ask for the gradient at "
-            "/log_density, or write the model in the language 'pyro'",
-        )
-    return _traced(definition, data, "float64", "cpu", LIMITS, None)
 
 
 def _traced(

@@ -90,6 +90,27 @@ class StanProcess:
         found.build(transforms, data, seed)
         return found
 
+    def beside(self, source: str) -> "StanProcess":
+        """Return another process with the same data, and another program that reads them.
+
+        Raises:
+            RefusedError: it does not compile, or not with these data.
+        """
+        _, _, data, seed = self._recipe
+        found = StanProcess(replace(self.means, code=None))
+        try:
+            found.translate(source)
+            found.build("", data, seed)
+        except BaseException:
+            found.close()
+            raise
+        return found
+
+    @property
+    def source(self) -> str:
+        """The program."""
+        return self._recipe[0]
+
     def translate(self, source: str) -> None:
         """Compile a program.
 
