@@ -2,7 +2,10 @@
 
 Settings, all of them optional:
 
-    {"engine": {"kind": "auto"}, "precision": "float64", "threads": 2, "tier": "auto"}
+    {"engine": {"kind": "auto"}, "precision": "float64", "threads": 2, "tier": "auto",
+     "language": "pyro"}
+
+With `"language": "stan"` the row's Stan program is run instead of its text.
 """
 
 import time
@@ -13,11 +16,11 @@ import torch
 from pydantic import TypeAdapter
 
 from models.cache import Cache
-from models.compile import compile_model
+from models.compile import CompiledDensity, compile_model
 from models.data import load_data
 from models.definition import parse_definition
 from models.toolchain import default_cache
-from models.traced import TracedDensity
+from tests.benchmarks import stan_programs
 from tests.benchmarks.basket import Row
 from tests.benchmarks.peers.child import serve
 from tests.benchmarks.peers.sampler import AbstractSampler, Array, Run
@@ -34,6 +37,7 @@ DEFAULTS: dict[str, Any] = {
     "precision": "float64",
     "threads": 2,
     "tier": "auto",
+    "language": "pyro",
 }
 
 
@@ -45,13 +49,17 @@ class Ours(AbstractSampler):
     def __init__(self, row: Row, data: Mapping[str, Any], settings: Mapping[str, Any]) -> None:
         self._chosen = {**DEFAULTS, **settings}
         self._row = row
-        self._definition, self._data = parse_definition(row.definition()), load_data(data)
+        definition, posted = row.definition(), data
+        if self._chosen["language"] == "stan":
+            definition = {"language": "stan", "source": stan_programs.source(row)}
+            posted = stan_programs.with_sizes(data)
+        self._definition, self._data = parse_definition(definition), load_data(posted)
         #: What a worker keeps of models that it has seen.
         self._cache = Cache()
         self._options = TypeAdapter(AnyEngineOptions).validate_python(self._chosen["engine"])
         self._density = self._compiled()
 
-    def _compiled(self) -> TracedDensity:
+    def _compiled(self) -> CompiledDensity:
         return compile_model(
             self._definition,
             self._data,
@@ -61,6 +69,7 @@ class Ours(AbstractSampler):
 
     def run(self, seed: int) -> Run:
         torch.set_num_threads(self._chosen["threads"])
+        self._density.close()
         start = time.perf_counter()
         self._density = self._compiled()
         sink, control = MemorySink(), Unattended()
