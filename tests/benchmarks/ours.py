@@ -19,18 +19,15 @@ from models.cache import Cache
 from models.compile import CompiledDensity, compile_model
 from models.data import load_data
 from models.definition import parse_definition
-from models.toolchain import default_cache
 from tests.benchmarks import stan_programs
 from tests.benchmarks.basket import Row
 from tests.benchmarks.peers.child import serve
 from tests.benchmarks.peers.sampler import AbstractSampler, Array, Run
 from tests.benchmarks.peers.timing import seconds_per_call
+from tests.benchmarks.sampled import sampled
 from workers.choice import MANY
-from workers.draws import MemoryDraws, MemorySink
-from workers.engines import AnyEngineOptions, build_engine
-from workers.planner import Planner
-from workers.runner import run
-from workers.unattended import Unattended
+from workers.draws import MemoryDraws
+from workers.engines import AnyEngineOptions
 
 DEFAULTS: dict[str, Any] = {
     "engine": {"kind": "auto"},
@@ -72,38 +69,19 @@ class Ours(AbstractSampler):
         self._density.close()
         start = time.perf_counter()
         self._density = self._compiled()
-        sink, control = MemorySink(), Unattended()
-        planner = Planner(
-            self._options,
-            self._density,
-            wish=self._chosen["tier"],
-            cache_dir=default_cache(),
-            control=control,
-        )
-        planner.begin()
-        began = time.perf_counter()
-        _, phases = run(
-            build_engine(planner.options),
-            self._density,
-            seed=seed,
-            sink=sink,
-            control=control,
-            before=planner.before,
-        )
-        draws = sink.draws()
-        end = time.perf_counter()
+        built = time.perf_counter() - start
+        found = sampled(self._density, self._options, self._chosen["tier"], seed)
         # The model's part and the plan count as warm-up, the summary as sampling.
-        warmup = began - start + phases.get("warmup", 0.0)
-        starts = getattr(planner.options, "starts", None)
+        warmup, draws = built + found.warmup, found.draws
         return Run(
             warmup=warmup,
-            sample=end - start - warmup,
+            sample=time.perf_counter() - start - warmup,
             draws={
                 name: draws.values(name) for name in (*self._row.parameters, *self._row.derived)
             },
             leapfrogs=_mean(draws, "leapfrogs"),
             divergences=_count(draws, "divergent"),
-            superchains=starts if starts and starts < draws.chains else None,
+            superchains=found.superchains,
         )
 
     def gradient_seconds(self) -> float:
