@@ -45,15 +45,12 @@ class Chart:
 
     def lift(self, found: Derivative) -> Derivative:
         """Return derivatives by the coordinates as derivatives by the entries."""
-        vectors = {"gradient": found.gradient, "hessian_vector": found.hessian_vector}
-        lifted = {
-            name: None if v is None else self._lift(v[:, None])[:, 0] for name, v in vectors.items()
-        }
-        hessian, error = found.hessian, found.gradient_error
+        hessian, product, error = found.hessian, found.hessian_vector, found.gradient_error
         return replace(
             found,
-            **lifted,
+            gradient=self._lift(found.gradient[:, None])[:, 0],
             hessian=None if hessian is None else self._lift(self._lift(hessian).T).T,
+            hessian_vector=None if product is None else self._lift(product[:, None])[:, 0],
             gradient_error=None if error is None else self._widened(error),
         )
 
@@ -79,7 +76,7 @@ def chart_at(density: StanDensity, at: Tensor) -> Chart:
     """Return the coordinates around entries, `E`, inside their supports."""
     values = Basis(density.parameters).split(at)
     blocks, bases = [], []
-    jacobian = None
+    jacobian: dict[str, Tensor] | None = None
     for parameter in density.parameters:
         value = values[parameter.name].reshape(-1)
         if not _is_thin(parameter):
