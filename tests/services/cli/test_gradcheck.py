@@ -83,9 +83,12 @@ def test_a_real_model(files: Path) -> None:
 @pytest.mark.ray
 def test_a_stan_program(files: Path) -> None:
     (files / "model.stan").write_text(
-        "data { array[4] real x; array[4] real y; }\n"
+        "data { array[8] real x; array[8] real y; }\n"
         "parameters { real a; real<lower=0> s; simplex[2] p; }\n"
-        "model { s ~ exponential(1); p ~ dirichlet([2, 3]'); y ~ normal(a, s); x ~ normal(a, p[1]); }\n"
+        "model {\n"
+        "  s ~ exponential(1);\n  p ~ dirichlet([2, 3]');\n"
+        "  y ~ normal(a, s);\n  x ~ normal(a, p[1]);\n"
+        "}\n"
     )
     ended = credence("gradcheck", files / "model.stan", "--data", files / "data.json", "--json")
     assert ended.returncode == 0, ended.stderr
