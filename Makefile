@@ -39,7 +39,10 @@ check: install
 
 bench: install $(BENCH_STAMP)
 	$(BIN)/python -m tests.benchmarks $(ARGS)
+	$(if $(ARGS),,$(BIN)/python -m tests.benchmarks --stan)
+	$(if $(ARGS),,$(BIN)/python -m tests.benchmarks.service)
 	$(if $(ARGS),,$(BIN)/python -m tests.benchmarks.fits)
+	$(if $(ARGS),,$(BIN)/python -m tests.benchmarks.formulas)
 	$(if $(ARGS),,$(BIN)/python -m tests.benchmarks.precision)
 
 # The peers, from their published wheels: they pull JAX and PyMC, which ours must not see.

@@ -14,7 +14,7 @@ from models.data import check_names
 from models.definition import FormulaDefinition, ModelDefinition, StanDefinition, model_id
 from models.density import Target
 from models.description import ModelDescription, described, outlined
-from models.errors import DataError, UnavailableError
+from models.errors import DataError
 from models.estimate import Limits
 from models.evaluation import evaluate
 from models.formula.columns import Array, Column, Texts
@@ -26,6 +26,7 @@ from models.programs import build_program
 from models.random_effects import random_effects
 from models.stan.compile import compile_stan
 from models.stan.density import StanDensity
+from models.stan.spare import Spare
 from models.trace import AbstractCoordinates, Reader, Unknown, fenced
 from models.traced import TracedDensity
 
@@ -57,7 +58,8 @@ def compile_model(
         precision_name: `float64`, `float32` or `mixed`.
         device: a torch device.
         limits: what one evaluation may take.
-        cache: what is known of models seen before; kept by a worker between jobs.
+        cache: what is known of models seen before, and a process that waits for a Stan program;
+            kept by a worker between jobs.
         seed: of what the model itself draws: the generated quantities of a Stan program.
 
     Raises:
@@ -70,24 +72,9 @@ def compile_model(
             precision(precision_name),
             seed,
             seconds=limits.seconds,
+            spare=None if cache is None else cache.get("stan", Spare),
         )
     return _traced(definition, data, precision_name, device, limits, cache)
-
-
-def compile_traced(definition: ModelDefinition, data: Data) -> TracedDensity:
-    """Compile a definition of a language of ours, which can be differentiated in any way.
-
-    Raises:
-        ModelError: as `compile_model`.
-        UnavailableError: it is a Stan program.
-    """
-    if isinstance(definition, StanDefinition):
-        raise UnavailableError(
-            "model.language",
-            "these derivatives are not available for Stan programs; ask for the gradient at "
-            "/log_density, or write the model in the language 'pyro'",
-        )
-    return _traced(definition, data, "float64", "cpu", LIMITS, None)
 
 
 def _traced(
@@ -134,18 +121,26 @@ def check_model(
     *,
     owner: str = "",
     limits: Limits = LIMITS,
+    cache: Cache | None = None,
 ) -> ModelDescription:
     """Check a definition, and its data when given, and describe the model.
 
     With data: shapes and memory on fake tensors first, then every constant, observed value and
     index once on real ones, then the log density is evaluated once.
 
+    Args:
+        definition: the model.
+        data: arrays by name.
+        owner: whose model it is: part of its id.
+        limits: what one evaluation may take.
+        cache: as in `compile_model`.
+
     Raises:
         ModelError: the definition or the data cannot be used; `path` says where.
     """
     if data is None:
         return outlined(definition, owner)
-    density = compile_model(definition, data, limits=limits)
+    density = compile_model(definition, data, limits=limits, cache=cache)
     try:
         return described(density, definition, data, owner)
     finally:

@@ -201,6 +201,11 @@ class AbstractLogDensity(ABC):
     def constrain(self, z: Tensor) -> dict[str, Tensor]:
         """Return parameters and deterministics by name, each `C x shape`."""
 
+    def constrain_parameters(self, z: Tensor) -> dict[str, Tensor]:
+        """Return the parameters alone by name, each `C x shape`."""
+        values = self.constrain(z)
+        return {parameter.name: values[parameter.name] for parameter in self.parameters}
+
     def constrain_one(self, z: Tensor) -> dict[str, Tensor]:
         """Return parameters and deterministics by name at one point, `z`: `D`, each `shape`."""
         return {name: value[0] for name, value in self.constrain(z[None]).items()}

@@ -9,6 +9,7 @@ Shape letters: `E` entries, `P` directions, `K` widths.
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import NamedTuple
 
 import torch
@@ -27,10 +28,12 @@ TOGETHER = 256
 
 #: Values of a function at many points: `P x E` -> `P`.
 Values = Callable[[Tensor], Tensor]
+#: Results of a function with many, at many points: `P x E` -> `P x M`.
+Results = Callable[[Tensor], Tensor]
 
 
 class Estimate(NamedTuple):
-    """Numbers and how far they may be off, `P` each; nan and infinity where there is none."""
+    """Numbers and how far they may be off, of one shape; nan and infinity where there is none."""
 
     value: Tensor
     error: Tensor
@@ -38,8 +41,13 @@ class Estimate(NamedTuple):
 
 def differences(function: Function, question: Question) -> Derivative:
     """Return the derivatives by central differences of the function's values alone."""
+    found = from_values(batched(function), question)
+    return replace(found, value=function(question.at).detach())
+
+
+def from_values(values: Values, question: Question) -> Derivative:
+    """Return the derivatives by central differences of values that come many at a time."""
     at, direction = question.at, question.direction
-    values = batched(function)
     eye, widths = torch.eye(len(at), dtype=at.dtype), _widths(at)
     gradient = first(values, at, eye, widths)
     along = None if direction is None else _width(widths, direction)
@@ -53,7 +61,7 @@ def differences(function: Function, question: Question) -> Derivative:
             beside = direction.expand(len(at), -1)
             product = second(values, at, eye, beside, widths, along.expand(len(at))).value
     return Derivative(
-        function(at).detach(),
+        values(at[None])[0],
         gradient.value,
         directional,
         None if hessian is None else hessian.value,
@@ -96,6 +104,19 @@ def first(values: Values, at: Tensor, directions: Tensor, widths: Tensor) -> Est
     above, below = _values(values, at, torch.stack([move, -move]))
     largest = torch.maximum(above.abs(), below.abs())
     return _extrapolated((above - below) / (2.0 * h), _noise(largest) / h)
+
+
+def slopes(results: Results, at: Tensor) -> Estimate:
+    """Return the derivatives by every entry of a function with `M` results, `E x M` each."""
+    widths = _widths(at)
+    h = _steps(widths, FIRST_WIDTHS)  # K x E
+    move = h[..., None] * torch.eye(len(at), dtype=at.dtype)  # K x E x E
+    points = at + torch.stack([move, -move])
+    found = results(points.flatten(0, -2))
+    above, below = found.reshape(*points.shape[:-1], found.shape[-1])
+    largest = torch.maximum(above.abs(), below.abs())
+    wide = h[..., None]
+    return _extrapolated((above - below) / (2.0 * wide), _noise(largest) / wide)
 
 
 def second(
@@ -153,7 +174,7 @@ def _noise(size: Tensor) -> Tensor:
 
 
 def _extrapolated(rough: Tensor, noise: Tensor) -> Estimate:
-    """Return the best entry of Neville's tableau over differences at `K` widths: `K x P`."""
+    """Return the best entry of Neville's tableau over differences at `K` widths: `K x ...`."""
     value = torch.full_like(rough[0], torch.nan)
     error = torch.full_like(rough[0], torch.inf)
     column = rough

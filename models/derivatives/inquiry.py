@@ -4,6 +4,7 @@ Shape letters: `E` entries of all parameters' constrained values together, `B` d
 """
 
 from collections.abc import Callable, Mapping
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -16,6 +17,7 @@ from models.derivatives.differences import differences
 from models.derivatives.field import Field, field
 from models.derivatives.jacobian import jacobian
 from models.derivatives.modes import Mode, Part
+from models.derivatives.ways import Ways
 from models.errors import DataError
 from models.symbolic.derivative import Formulas, symbolic
 from models.traced import TracedDensity
@@ -51,6 +53,13 @@ def symbolic_of(
     basis = Basis(density.parameters)
     graph, inputs = density.recorded(_PARTS[part], basis.split(question.at))
     return symbolic(graph, list(inputs), inputs, basis, question)
+
+
+def ways_of(density: TracedDensity, part: Part) -> Ways:
+    """Return the ways to differentiate a part of the log density."""
+    function = function_of(density, part)
+    modes = {mode: partial(differentiate, function) for mode, differentiate in MODES.items()}
+    return Ways(function, modes, partial(symbolic_of, density, part))
 
 
 def scores(density: TracedDensity, at: Tensor) -> Tensor:

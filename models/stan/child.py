@@ -26,10 +26,10 @@ from models.stan.sampling import STATISTICS, sample
 #: What is asked, how many rows, bytes that follow; and whether it went well, bytes that follow.
 REQUEST, REPLY = struct.Struct("=BII"), struct.Struct("=BQ")
 #: Asked without a word: log densities, those of the transforms, columns, columns that all see the
-#: same random numbers.
-GRADIENTS, TRANSFORMS, COLUMNS, ALIKE = 1, 2, 3, 4
+#: same random numbers, the columns of the parameters alone.
+GRADIENTS, TRANSFORMS, COLUMNS, ALIKE, PARAMETERS = 1, 2, 3, 4, 5
 #: Asked with a JSON object, whose `task` says what; and data, which follow a program.
-QUESTION, DATA = 5, 6
+QUESTION, DATA = 6, 7
 #: The state of the exchange's slot that waits for an answer.
 ASKED = 1
 #: How this process ends when one evaluation takes too long.
@@ -112,6 +112,9 @@ class Child:
             return b""
         if what in (COLUMNS, ALIKE):
             self._columns(rows, what == ALIKE)
+            return b""
+        if what == PARAMETERS:
+            self._known().parameters(self._points, self._results, range(rows))
             return b""
         if what == DATA:
             return self._build(body)

@@ -15,11 +15,13 @@ from models.native.values import UnsupportedError
 from models.precision import Precision
 from models.stan.density import StanDensity
 from models.stan.exchange import ExchangeProgram
+from models.stan.facts import Facts
 from models.stan.link import MEMORY, SECONDS, Means, RefusedError
 from models.stan.messages import build_error, compile_error
 from models.stan.outline import StanOutline, outline
-from models.stan.process import Facts, StanProcess
+from models.stan.process import StanProcess
 from models.stan.quantities import Quantity, quantities, sizes
+from models.stan.spare import Spare
 from models.stan.text import StanText
 from models.toolchain import ToolchainError, default_cache
 
@@ -37,6 +39,7 @@ def compile_stan(
     *,
     seconds: float = SECONDS,
     memory: int = MEMORY,
+    spare: Spare | None = None,
 ) -> StanDensity:
     """Compile a program with its data to a log density, and evaluate it once.
 
@@ -47,12 +50,13 @@ def compile_stan(
         seed: of the random numbers of transformed data and generated quantities.
         seconds: of processor time for one evaluation, and for the compiler.
         memory: bytes that the program may take.
+        spare: where a process may wait for it already.
 
     Raises:
         ModelError: the program or the data cannot be used; `path` says where.
     """
     text = StanText(source)
-    process = StanProcess(Means(torch.get_num_threads(), memory, seconds, _code()))
+    process = StanProcess(Means(torch.get_num_threads(), memory, seconds, _code()), spare)
     try:
         return _built(process, text, data, precision, seed % _SEEDS)
     except BaseException:

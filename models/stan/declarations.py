@@ -7,6 +7,7 @@ a block are read; these are the ones that a program reports.
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 _NAMES = (
     "int|real|complex|vector|row_vector|matrix|complex_vector|complex_row_vector|complex_matrix|"
@@ -18,6 +19,21 @@ _ARRAY = re.compile(r"array\s*(?=\[)")
 _HEAD = re.compile(rf"({_NAMES})\b")
 _NAME = re.compile(r"\s*([A-Za-z]\w*)")
 _OPEN, _CLOSED = "([{", ")]}"
+#: What holds the entries of types that only constrain them, with the number of its sizes.
+_PLAIN = {
+    "simplex": ("vector", 1),
+    "unit_vector": ("vector", 1),
+    "ordered": ("vector", 1),
+    "positive_ordered": ("vector", 1),
+    "sum_to_zero_vector": ("vector", 1),
+    "sum_to_zero_matrix": ("matrix", 2),
+    "cov_matrix": ("matrix", 2),
+    "corr_matrix": ("matrix", 2),
+    "cholesky_factor_cov": ("matrix", 2),
+    "cholesky_factor_corr": ("matrix", 2),
+    "column_stochastic_matrix": ("matrix", 2),
+    "row_stochastic_matrix": ("matrix", 2),
+}
 #: The supports of types that have one of their own, by Pyro's names where it has one.
 _SUPPORTS = {
     "simplex": "simplex",
@@ -46,9 +62,41 @@ class Declaration:
     support: str
 
 
+class _Written(NamedTuple):
+    """A declaration as it is written: `array[2] vector<lower=0>[3] a, b`."""
+
+    #: With its sizes: `array[2]`; empty where it is none.
+    array: str
+    type: str
+    #: Between its brackets: `lower=0`.
+    constraint: str
+    #: Without their brackets: `3`.
+    sizes: str
+    names: str
+
+
 def declarations(block: str) -> tuple[Declaration, ...]:
     """Return what a block without comments declares, in order."""
     return tuple(found for statement in _statements(block) for found in _declared(statement))
+
+
+def unconstrained(block: str) -> str:
+    """Return the block with the same names and shapes, whose entries may be any numbers.
+
+    Args:
+        block: `parameters`, without comments: declarations alone.
+    """
+    found = (_taken_apart(statement) for statement in _statements(block))
+    return "".join(_plainly(written) for written in found if written is not None)
+
+
+def _plainly(written: _Written) -> str:
+    kind, rank = _PLAIN.get(written.type, (written.type, 0))
+    # A square matrix is declared by one size.
+    square = rank == 2 and len(_parts(written.sizes)) == 1
+    sizes = f"{written.sizes}, {written.sizes}" if square else written.sizes
+    brackets = f"[{sizes}]" if sizes else ""
+    return f"{written.array} {kind}{brackets} {written.names.strip()};\n".lstrip()
 
 
 def _statements(block: str) -> Iterator[str]:
@@ -72,24 +120,35 @@ def _is_declaration(statement: str) -> bool:
 
 
 def _declared(statement: str) -> Iterator[Declaration]:
-    rest = statement.strip()
+    written = _taken_apart(statement)
+    if written is None:
+        return
+    for part in _parts(written.names):
+        name = _NAME.match(part)
+        if name is not None:
+            support = _support(written.type, written.constraint)
+            yield Declaration(name[1], written.type, support)
+
+
+def _taken_apart(statement: str) -> _Written | None:
+    """Return the parts of a declaration; None of any other statement."""
+    rest, dimensions = statement.strip(), ""
     if (array := _ARRAY.match(rest)) is not None:
-        rest = rest[_end(rest, array.end()) :].strip()
+        end = _end(rest, array.end())
+        dimensions, rest = rest[:end], rest[end:].strip()
     head = _HEAD.match(rest)
     if head is None:
-        return
-    rest, constraint = rest[head.end() :].strip(), ""
+        return None
+    rest, constraint, sizes = rest[head.end() :].strip(), "", ""
     if rest.startswith("("):
         rest = rest[_end(rest, 0) :].strip()
     if rest.startswith("<"):
         closed = _end(rest, 0, ">")
         constraint, rest = rest[1 : closed - 1], rest[closed:].strip()
     if rest.startswith("["):
-        rest = rest[_end(rest, 0) :]
-    for part in _parts(rest):
-        name = _NAME.match(part)
-        if name is not None:
-            yield Declaration(name[1], head[1], _support(head[1], constraint))
+        closed = _end(rest, 0)
+        sizes, rest = rest[1 : closed - 1], rest[closed:]
+    return _Written(dimensions, head[1], constraint, sizes, rest)
 
 
 def _end(text: str, opened: int, closing: str = "") -> int:

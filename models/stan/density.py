@@ -6,7 +6,7 @@ same parameters and an empty `model` block, whose log density is log |det J|. A 
 not say what is prior and what is likelihood, so its likelihood is all that it adds up.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -60,8 +60,11 @@ class StanDensity(AbstractLogDensity):
         dtype: torch.dtype,
     ) -> None:
         known = {parameter.name for parameter in parameters}
-        self._process = process
+        #: Where the program is evaluated.
+        self.process = process
         self._places = places
+        #: Those of the parameters, the first of all columns.
+        self._own = tuple(place for place in places if place.name in known)
         #: The data that the program reads.
         self.data_names = data_names
         self.parameters = parameters
@@ -78,14 +81,9 @@ class StanDensity(AbstractLogDensity):
         self._asked: StanProcess | None = None
         self._handle: DensityHandle | None = None
 
-    @property
-    def process(self) -> StanProcess:
-        """Where the program is evaluated."""
-        return self._process
-
     def close(self) -> None:
         """End the process; nothing can be asked afterwards."""
-        self._process.close()
+        self.process.close()
         if self._asked is not None:
             self._asked.close()
 
@@ -122,8 +120,8 @@ class StanDensity(AbstractLogDensity):
         code = self.native_program().build(cache_dir)
         # A process that is confined loads nothing any more: one that started before the code was
         # there goes on with the rest.
-        known = self._process.means.code == code
-        self._asked = self._process if known else self._process.alike(code)
+        known = self.process.means.code == code
+        self._asked = self.process if known else self.process.alike(code)
         self._handle = self._asked.exchange(self.dtype)
         self.tier = "compiled"
 
@@ -137,9 +135,9 @@ class StanDensity(AbstractLogDensity):
         return torch.from_numpy(value), torch.from_numpy(gradient).to(self.dtype)
 
     def _evaluated(self, z: Array, target: Target) -> tuple[Array, Array]:
-        value, gradient = self._process.gradients(z)
+        value, gradient = self.process.gradients(z)
         if target is not Target.POSTERIOR:
-            own, slope = self._process.gradients(z, transforms=True)
+            own, slope = self.process.gradients(z, transforms=True)
             inside = np.isfinite(value) & np.isfinite(own)
             with np.errstate(invalid="ignore"):
                 value, gradient = np.where(inside, value - own, value), gradient - slope
@@ -157,9 +155,8 @@ class StanDensity(AbstractLogDensity):
             slope[~np.isfinite(value)] = np.nan
             return slope
 
-        rows = [jacobian(gradient, row) for row in _points(z)]
-        found = np.stack([(row + row.T) / 2 for row in rows])
-        return torch.from_numpy(found).to(self.dtype)
+        found = np.stack([jacobian(gradient, row) for row in _points(z)])
+        return torch.from_numpy((found + found.swapaxes(1, 2)) / 2).to(self.dtype)
 
     def scores(self, z: Tensor) -> Tensor:
         """Return the gradient of every observation's log likelihood, `C x B x D` in `dtype`.
@@ -167,15 +164,14 @@ class StanDensity(AbstractLogDensity):
         Raises:
             UnavailableError: the program does not tell it.
         """
-        place = self._pointwise()
-        if place is None:
+        if (place := self._pointwise()) is None:
             raise UnavailableError(
                 "model.source",
                 f"the program does not tell the log likelihood of its observations; declare it as "
                 f"the generated quantity {POINTWISE}, or ask for observed standard errors",
             )
         entries = place.columns.reshape(-1)
-        rows = [jacobian(lambda p: self._columns(p, True)[:, entries], row) for row in _points(z)]
+        rows = [jacobian(lambda p: self._alike(p)[:, entries], row) for row in _points(z)]
         return torch.from_numpy(np.stack(rows)).to(self.dtype)
 
     def terms(self, z: Tensor) -> Terms:
@@ -186,7 +182,7 @@ class StanDensity(AbstractLogDensity):
         self._note(_CONSTANTS)
         points = _points(z)
         value, _ = self._evaluated(points, Target.JOINT)
-        own, _ = self._process.gradients(points, transforms=True)
+        own, _ = self.process.gradients(points, transforms=True)
         target = torch.from_numpy(value)
         rows = self._rows(points)
         pointwise = {} if rows is None else {POINTWISE: rows}
@@ -200,7 +196,7 @@ class StanDensity(AbstractLogDensity):
 
     def trouble(self, z: Tensor) -> str | None:
         """Return what the program says of a point, `D`, that it rejects."""
-        said = self._process.reason(_points(z[None])[0])
+        said = self.process.reason(_points(z[None])[0])
         return said[:300] or None
 
     def constrain(self, z: Tensor) -> dict[str, Tensor]:
@@ -208,7 +204,11 @@ class StanDensity(AbstractLogDensity):
 
         Random numbers follow those of the calls before: the same calls, the same numbers.
         """
-        return self._cut(self._columns(_points(z)))
+        return self._cut(self.process.columns(_points(z)), self._places)
+
+    def constrain_parameters(self, z: Tensor) -> dict[str, Tensor]:
+        """Return the parameters alone, each `C x shape`; no random number is drawn for that."""
+        return self._cut(self.process.parameters(_points(z)), self._own)
 
     def unconstrain(self, values: Mapping[str, Tensor]) -> Tensor:
         """Return `z`, `C x D`, from the parameters' constrained values, each `C x shape`.
@@ -228,8 +228,8 @@ class StanDensity(AbstractLogDensity):
 
     def jacobian(self, z: Tensor) -> dict[str, Tensor]:
         """Return d constrain(z) / dz by name, each `C x shape x D`, by differences."""
-        rows = [jacobian(lambda p: self._columns(p, True), row) for row in _points(z)]
-        whole = torch.from_numpy(np.stack(rows)).to(self.dtype)  # C x W x D
+        rows = np.stack([jacobian(self._alike, row) for row in _points(z)])
+        whole = torch.from_numpy(rows).to(self.dtype)  # C x W x D
         return {place.name: whole[:, torch.from_numpy(place.columns)] for place in self._places}
 
     def initial(self, generator: torch.Generator, count: int) -> Tensor:
@@ -261,32 +261,32 @@ class StanDensity(AbstractLogDensity):
     @property
     def bytes(self) -> int:
         """Bytes of one evaluation at one point, about: what goes to the process and back."""
-        return 8 * (2 * self.dim + 1 + len(self._process.facts.columns[2]))
+        return 8 * (2 * self.dim + 1 + len(self.process.facts.columns[2]))
 
     @property
     def at_origin(self) -> float:
         """The log density at `z` = 0; may be non-finite."""
-        return float(self._process.gradients(np.zeros((1, self.dim)))[0][0])
+        return float(self.process.gradients(np.zeros((1, self.dim)))[0][0])
 
-    def _columns(self, z: Array, alike: bool = False) -> Array:
-        return self._process.columns(z, alike)
-
-    def _cut(self, columns: Array) -> dict[str, Tensor]:
+    def _cut(self, columns: Array, places: Sequence[Quantity]) -> dict[str, Tensor]:
         return {
             place.name: torch.from_numpy(columns[:, place.columns]).to(self.dtype)
-            for place in self._places
+            for place in places
         }
+
+    def _alike(self, z: Array) -> Array:
+        return self.process.columns(z, alike=True)
 
     def _pointwise(self) -> Quantity | None:
         return next((place for place in self._places if place.name == POINTWISE), None)
 
     def _rows(self, z: Array) -> Tensor | None:
         place = self._pointwise()
-        return None if place is None else torch.from_numpy(self._columns(z, True)[:, place.columns])
+        return None if place is None else torch.from_numpy(self._alike(z)[:, place.columns])
 
     def _unconstrained(self, values: Mapping[str, Any]) -> Array:
         try:
-            return self._process.unconstrain(values)
+            return self.process.unconstrain(values)
         except RefusedError as error:
             raise DataError("at", " ".join(str(error).split())[:300]) from None
 

@@ -12,6 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cerrno>
 #include <cstddef>
@@ -53,6 +54,9 @@ struct Exchange {
   char* base;
   int64_t channel;  // a socket that the other process closes when it ends
   Word closed;
+  // How many ask at the moment, and whether there were ever several: then each takes one slot.
+  Word inside;
+  Word crowded;
 };
 
 inline void pause() {
@@ -102,15 +106,58 @@ bool gone(Exchange& exchange) {
   return exchange.closed.load() != 0;
 }
 
+// A slot that nobody uses, now in use; null where there is none.
+Slot* find(Exchange& exchange) {
+  for (int64_t i = 0; i < exchange.slots; ++i) {
+    Slot& slot = *reinterpret_cast<Slot*>(exchange.base + i * exchange.stride);
+    uint32_t no = 0;
+    if (slot.taken.compare_exchange_strong(no, 1)) return &slot;
+  }
+  return nullptr;
+}
+
 Slot& take(Exchange& exchange) {
   for (;;) {
-    for (int64_t i = 0; i < exchange.slots; ++i) {
-      Slot& slot = *reinterpret_cast<Slot*>(exchange.base + i * exchange.stride);
-      uint32_t no = 0;
-      if (slot.taken.compare_exchange_strong(no, 1)) return slot;
-    }
+    if (Slot* slot = find(exchange)) return *slot;
     sched_yield();
   }
+}
+
+// Part of a question: the rows from `first` on, which one slot answers.
+template <int64_t W>
+struct Part {
+  Slot* slot;
+  int64_t first;
+  bool answered = false;
+
+  double* point(int64_t row, int64_t dim) const { return slot->numbers() + (row - first) * dim; }
+  double& value(int64_t row, int64_t dim) const { return point(first + W, dim)[row - first]; }
+  double* slope(int64_t row, int64_t dim) const { return point(row, dim) + W * (dim + 1); }
+
+  void wait(Exchange& exchange) {
+    bool over = exchange.closed.load() != 0;
+    while (!answered && !over) {
+      answered = await(slot->state, slot->asker_sleeps, kAnswered);
+      over = !answered && gone(exchange);
+    }
+  }
+
+  void leave() {
+    slot->state.store(kIdle);
+    slot->taken.store(0);
+  }
+};
+
+// Takes slots for so many rows, and shares these out: one slot for each asker where there are
+// several, and else as many as there are. Returns how many.
+template <int64_t W>
+int64_t share(Exchange& exchange, int64_t rows, Part<W>* parts) {
+  int64_t count = 0;
+  parts[count++].slot = &take(exchange);
+  const int64_t most = exchange.crowded.load() ? 1 : std::min(rows, exchange.slots);
+  while (count < most && (parts[count].slot = find(exchange))) ++count;
+  for (int64_t p = 0; p < count; ++p) parts[p].first = rows * p / count;
+  return count;
 }
 
 template <class Real, int64_t W>
@@ -118,34 +165,40 @@ void ask(const void* const* arrays, const void* at, double* value, void* into, v
   auto& exchange = *const_cast<Exchange*>(reinterpret_cast<const Exchange*>(arrays));
   const int64_t dim = exchange.dim;
   auto* gradient = static_cast<Real*>(into);
-  Slot& slot = take(exchange);
-  double* points = slot.numbers();
   const auto* z = static_cast<const Real*>(at);
+  if (exchange.inside.fetch_add(1)) exchange.crowded.store(1);
   // Lanes beyond the last chain repeat it: a point is evaluated once.
-  int64_t row[W], rows = 0;
+  int64_t row[W], lane[W], rows = 0;
   for (int64_t l = 0; l < W; ++l) {
-    double* point = points + rows * dim;
-    for (int64_t d = 0; d < dim; ++d) point[d] = double(z[d * W + l]);
-    const bool same = rows && !std::memcmp(point, point - dim, dim * sizeof(double));
-    row[l] = same ? rows - 1 : rows++;
+    bool same = rows > 0;
+    for (int64_t d = 0; same && d < dim; ++d)
+      same = !std::memcmp(z + d * W + l, z + d * W + l - 1, sizeof(Real));
+    if (!same) lane[rows++] = l;
+    row[l] = rows - 1;
   }
-  slot.rows = rows;
-  change(slot.state, kAsked, slot.answerer_sleeps);
-  bool answered = false, over = exchange.closed.load() != 0;
-  while (!answered && !over) {
-    answered = await(slot.state, slot.asker_sleeps, kAnswered);
-    over = !answered && gone(exchange);
+  Part<W> parts[W];
+  const int64_t count = share<W>(exchange, rows, parts);
+  int64_t part[W];
+  for (int64_t p = 0; p < count; ++p) {
+    const int64_t end = p + 1 < count ? parts[p + 1].first : rows;
+    for (int64_t r = parts[p].first; r < end; ++r) {
+      part[r] = p;
+      double* point = parts[p].point(r, dim);
+      for (int64_t d = 0; d < dim; ++d) point[d] = double(z[d * W + lane[r]]);
+    }
+    parts[p].slot->rows = end - parts[p].first;
+    change(parts[p].slot->state, kAsked, parts[p].slot->answerer_sleeps);
   }
-  const double* values = points + W * dim;
-  const double* slopes = values + W;
+  for (int64_t p = 0; p < count; ++p) parts[p].wait(exchange);
   const double none = std::numeric_limits<double>::quiet_NaN();
   for (int64_t l = 0; l < W; ++l) {
-    if (value) value[l] = answered ? values[row[l]] : none;
-    for (int64_t d = 0; d < dim; ++d)
-      gradient[d * W + l] = Real(answered ? slopes[row[l] * dim + d] : none);
+    const Part<W>& mine = parts[part[row[l]]];
+    if (value) value[l] = mine.answered ? mine.value(row[l], dim) : none;
+    const double* slope = mine.slope(row[l], dim);
+    for (int64_t d = 0; d < dim; ++d) gradient[d * W + l] = Real(mine.answered ? slope[d] : none);
   }
-  slot.state.store(kIdle);
-  slot.taken.store(0);
+  for (int64_t p = 0; p < count; ++p) parts[p].leave();
+  exchange.inside.fetch_sub(1);
 }
 
 template <class Real, int64_t W>

@@ -60,6 +60,8 @@ class _Exchange(ctypes.Structure):
         ("base", ctypes.c_void_p),
         ("channel", ctypes.c_int64),
         ("closed", ctypes.c_uint32),
+        ("inside", ctypes.c_uint32),
+        ("crowded", ctypes.c_uint32),
     )
 
 
@@ -99,7 +101,7 @@ class Exchange:
             channel: descriptor of a socket whose other end closes with the other process.
             owner: keeps both alive.
         """
-        self._exchange = _Exchange(self._dim, self._slots, self.stride, base, channel, 0)
+        self._exchange = _Exchange(self._dim, self._slots, self.stride, base, channel)
         real = self._dtype.itemsize
         self._density = DensityStruct(
             dim=self._dim,

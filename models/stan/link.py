@@ -66,7 +66,8 @@ class Link:
 
     def __init__(self, means: Means) -> None:
         path = library()
-        self._means = means
+        #: What it may use.
+        self.means = means
         self.channel, theirs = socket.socketpair()
         self.shared = _nameless()
         numbers = (theirs.fileno(), self.shared.fileno())
@@ -93,6 +94,11 @@ class Link:
     def pid(self) -> int:
         """The process's number."""
         return self._process.pid
+
+    @property
+    def alive(self) -> bool:
+        """Whether the process has not ended."""
+        return self._process.poll() is None
 
     def close(self) -> None:
         """End the process."""
@@ -129,7 +135,7 @@ class Link:
 
     def too_large(self) -> TooLargeError:
         """Return what is said of a program that asks for more memory than it may."""
-        size = f"{self._means.memory / 2**30:.1f} GiB"
+        size = f"{self.means.memory / 2**30:.1f} GiB"
         return TooLargeError(
             "model", f"the program takes more than {size} of memory; use smaller shapes"
         )
@@ -143,7 +149,7 @@ class Link:
         if code == LATE:
             return TooLargeError(
                 "model",
-                f"one evaluation takes longer than {self._means.seconds:g} s; use fewer loop "
+                f"one evaluation takes longer than {self.means.seconds:g} s; use fewer loop "
                 "steps, vector operations instead of loops, or less data",
             )
         if code == -signal.SIGKILL:

@@ -8,7 +8,7 @@ import mmap
 import os
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +21,10 @@ from models.native.handle import DensityHandle
 from models.stan import child
 from models.stan.child import HEAD
 from models.stan.exchange import Exchange
+from models.stan.facts import Facts
 from models.stan.link import Link, Means
 from models.stan.sampling import STATISTICS
+from models.stan.spare import Spare
 
 Array = NDArray[np.float64]
 
@@ -30,32 +32,22 @@ Array = NDArray[np.float64]
 NUMBERS = 1 << 18
 
 
-@dataclass(frozen=True)
-class Facts:
-    """What the library says of a program with its data."""
-
-    #: `D`.
-    dim: int
-    #: Columns of parameters, with transformed parameters, and with generated quantities.
-    columns: tuple[tuple[str, ...], ...]
-    #: Names of the unconstrained coordinates.
-    coordinates: tuple[str, ...]
-
-
 class StanProcess:
     """A confined process with one program. One thread at a time asks, others wait.
 
     Args:
         means: what it may use.
+        spare: where one may wait already; absent, it is started now.
 
     Raises:
         UnavailableError: the library is not installed.
     """
 
-    def __init__(self, means: Means) -> None:
+    def __init__(self, means: Means, spare: Spare | None = None) -> None:
         #: What it may use.
         self.means = means
-        self._link = Link(means)
+        self._spare = spare
+        self._link = Link(means) if spare is None else spare.take(means)
         self._lock = threading.Lock()
         self._exchange: Exchange | None = None
         #: What it evaluates: the program, that of its transforms, data, seed.
@@ -75,8 +67,10 @@ class StanProcess:
         return self._link.confined
 
     def close(self) -> None:
-        """End the process."""
+        """End the process, and have another one ready for the next program."""
         self._link.close()
+        if self._spare is not None:
+            self._spare.prepare(self.means)
 
     def too_large(self) -> TooLargeError:
         """Return what is said of a program that asks for more memory than it may."""
@@ -84,11 +78,32 @@ class StanProcess:
 
     def alike(self, code: Path) -> "StanProcess":
         """Return another process with the same program and data, that native code may ask."""
-        source, transforms, data, seed = self._recipe
+        source, transforms, _, _ = self._recipe
+        return self._another(code, source, transforms)
+
+    def beside(self, source: str) -> "StanProcess":
+        """Return another process with the same data, and another program that reads them.
+
+        Raises:
+            RefusedError: it does not compile, or not with these data.
+        """
+        return self._another(None, source, "")
+
+    def _another(self, code: Path | None, source: str, transforms: str) -> "StanProcess":
+        _, _, data, seed = self._recipe
         found = StanProcess(replace(self.means, code=code))
-        found.translate(source)
-        found.build(transforms, data, seed)
+        try:
+            found.translate(source)
+            found.build(transforms, data, seed)
+        except BaseException:
+            found.close()
+            raise
         return found
+
+    @property
+    def source(self) -> str:
+        """The program."""
+        return self._recipe[0]
 
     def translate(self, source: str) -> None:
         """Compile a program.
@@ -192,12 +207,20 @@ class StanProcess:
             alike: whether every point sees the same random numbers; else each has its own, which
                 follow those of the points before.
         """
-        width = len(self.facts.columns[2])
+        what = child.ALIKE if alike else child.COLUMNS
+        return self._rows(what, z, len(self.facts.columns[2]))
+
+    def parameters(self, z: Array) -> Array:
+        """Return the values of the parameters' columns alone at `z`: `C x D`."""
+        return self._rows(child.PARAMETERS, z, len(self.facts.columns[0]))
+
+    def _rows(self, what: int, z: Array, width: int) -> Array:
+        """Return what is asked at `z`: `C x D`, as rows of this width."""
         out = np.empty((len(z), width))
         for first in range(0, len(z), self._batch):
             some = slice(first, first + self._batch)
             with self._lock:
-                results = self._evaluated(child.ALIKE if alike else child.COLUMNS, z[some])
+                results = self._evaluated(what, z[some])
                 out[some] = results[: out[some].size].reshape(out[some].shape)
         return out
 

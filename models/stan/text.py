@@ -6,6 +6,7 @@ The compiler decides what a program means; here it is only cut. Positions count 
 import re
 
 from models.errors import DefinitionError
+from models.stan.declarations import unconstrained
 
 #: Bytes of a program.
 MAX_SOURCE_BYTES = 1_000_000
@@ -70,6 +71,17 @@ class StanText:
         kept = [self._blocks[name] for name in _OF_TRANSFORMS if name in self._blocks]
         parts = [self.source[start : closed + 1] for start, _, closed in kept]
         return "\n".join([*parts, "model {\n}\n"])
+
+    def unconstrained(self) -> str:
+        """Return the program with the same parameters without their constraints.
+
+        Its unconstrained coordinates are the entries of the parameters themselves.
+        """
+        if "parameters" not in self._blocks:
+            return self.source
+        _, opened, closed = self._blocks["parameters"]
+        declared = unconstrained(self.block("parameters"))
+        return f"{self.source[: opened + 1]}\n{declared}{self.source[closed:]}"
 
     def _cut(self) -> dict[str, tuple[int, int, int]]:
         """Return where each block starts, and where its braces open and close."""

@@ -4,6 +4,7 @@ Runs in the child process that evaluates models.
 """
 
 from collections.abc import Mapping
+from contextlib import closing
 from typing import Any
 
 import numpy as np
@@ -11,13 +12,15 @@ import sympy
 import torch
 from torch import Tensor
 
-from models.compile import compile_traced
+from models.compile import CompiledDensity, compile_model
 from models.derivatives.basis import Basis
 from models.derivatives.comparison import largest_disagreement
 from models.derivatives.derivative import Derivative, Question
-from models.derivatives.inquiry import MODES, fields, function_of, scores, symbolic_of
-from models.derivatives.modes import Part
+from models.derivatives.inquiry import fields, scores, ways_of
+from models.derivatives.ways import Ways
 from models.errors import DataError, TooLargeError, UnavailableError
+from models.stan import ways as stan
+from models.stan.density import StanDensity
 from models.symbolic.derivative import Formulas
 from models.traced import TracedDensity
 from services.gateway.evaluation import check_parameters, nested, number, numbers, point
@@ -40,28 +43,45 @@ def derivatives(
         ModelError: the model, the data or the point cannot be used, or there are no such
             derivatives.
     """
-    density = compile_traced(definition, data)
+    with closing(compile_model(definition, data)) as density:
+        return _asked_of(density, asked)
+
+
+def _asked_of(density: CompiledDensity, asked: Mapping[str, Any]) -> dict[str, Any]:
+    ways = _ways(density, asked)
     basis = Basis(density.parameters)
     at = basis.join(_where(density, asked.get("at")))
     _check_size(basis, asked["order"])
     question = Question(at, asked["order"], _direction(density, basis, asked.get("direction")))
-    function = function_of(density, asked["of"])
     if asked["mode"] == "compare":
-        answer = _compared(density, asked["of"], question, basis)
+        answer = _compared(ways, question, basis)
     elif asked["mode"] == "symbolic":
-        answer = _symbolic(*symbolic_of(density, asked["of"], question), basis)
+        answer = _symbolic(*ways.symbolic(question), basis)
     else:
-        answer = _shown(MODES[asked["mode"]](function, question), basis)
+        answer = _shown(ways.modes[asked["mode"]](question), basis)
     answer["at"] = _by_name(basis.split(at))
-    answer |= _scores(density, at, basis) if asked["of"] == "log_likelihood" else {}
-    if asked.get("fields"):
-        answer["fields"] = _fields(density, at, basis, asked["fields"])
+    if isinstance(density, TracedDensity):
+        answer |= _scores(density, at, basis) if asked["of"] == "log_likelihood" else {}
+        if asked.get("fields"):
+            answer["fields"] = _fields(density, at, basis, asked["fields"])
     if asked.get("to") is not None:
-        answer["taylor"] = _taylor(density, function, question, basis, asked["to"])
+        answer["taylor"] = _taylor(density, ways, question, basis, asked["to"])
     return answer
 
 
-def _where(density: TracedDensity, raw: Mapping[str, Any] | None) -> dict[str, Tensor]:
+def _ways(density: CompiledDensity, asked: Mapping[str, Any]) -> Ways:
+    if not isinstance(density, StanDensity):
+        return ways_of(density, asked["of"])
+    if asked.get("fields"):
+        raise UnavailableError(
+            "fields",
+            "a Stan program's transformed parameters are not differentiated; leave it out, or "
+            "write the model in the language 'graph' or 'pyro'",
+        )
+    return stan.ways_of(density, asked["of"])
+
+
+def _where(density: CompiledDensity, raw: Mapping[str, Any] | None) -> dict[str, Tensor]:
     """Return a value for every parameter: as posted, or at the unconstrained origin."""
     if raw is not None:
         return {name: value[0] for name, value in point(density, raw).items()}
@@ -79,7 +99,7 @@ def _check_size(basis: Basis, order: int) -> None:
 
 
 def _direction(
-    density: TracedDensity, basis: Basis, raw: Mapping[str, Any] | None
+    density: CompiledDensity, basis: Basis, raw: Mapping[str, Any] | None
 ) -> Tensor | None:
     """Return a direction, `E`; what is not named does not move."""
     if raw is None:
@@ -97,22 +117,19 @@ def _direction(
     return direction
 
 
-def _compared(
-    density: TracedDensity, part: Part, question: Question, basis: Basis
-) -> dict[str, Any]:
+def _compared(ways: Ways, question: Question, basis: Basis) -> dict[str, Any]:
     """Return the numbers of every mode that there is, and where two of them differ most."""
-    function = function_of(density, part)
     found: dict[str, Derivative] = {}
     shown: dict[str, dict[str, Any]] = {}
     absent: dict[str, str] = {}
-    for mode, differentiate in MODES.items():
+    for mode, differentiate in ways.modes.items():
         try:
-            found[mode] = differentiate(function, question)
+            found[mode] = differentiate(question)
             shown[mode] = _shown(found[mode], basis)
         except UnavailableError as error:
             absent[mode] = error.message
     try:
-        found["symbolic"], formulas = symbolic_of(density, part, question)
+        found["symbolic"], formulas = ways.symbolic(question)
         shown["symbolic"] = _symbolic(found["symbolic"], formulas, basis)
     except UnavailableError as error:
         absent["symbolic"] = error.message
@@ -185,15 +202,15 @@ def _fields(
 
 
 def _taylor(
-    density: TracedDensity,
-    function: Any,
+    density: CompiledDensity,
+    ways: Ways,
     question: Question,
     basis: Basis,
     raw: Mapping[str, Any],
 ) -> dict[str, Any]:
     """Return the polynomial of order two around the point, at another one, beside the truth."""
     to = basis.join({name: value[0] for name, value in point(density, raw, "to").items()})
-    found = MODES["reverse"](function, Question(question.at, 2))
+    found = ways.modes["reverse"](Question(question.at, 2))
     assert found.hessian is not None
     step = to - question.at
     linear = found.value + found.gradient @ step
@@ -202,7 +219,7 @@ def _taylor(
         "order_0": number(found.value),
         "order_1": number(linear),
         "order_2": number(quadratic),
-        "value": number(function(to).detach()),
+        "value": number(ways.value(to).detach()),
     }
 
 

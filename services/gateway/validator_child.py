@@ -14,8 +14,9 @@ from typing import Any
 import structlog
 import torch
 
+from models.cache import Cache
 from models.compile import check_model
-from models.definition import parse_definition
+from models.definition import StanDefinition, parse_definition
 from models.errors import DefinitionError, ModelError, TooLargeError
 from models.estimate import Limits
 from services.gateway import frames
@@ -36,6 +37,8 @@ _WARMING = {
         {"name": "y", "distribution": "Normal", "args": {"loc": "mu", "scale": 1}, "observed": "y"},
     ],
 }
+#: Between two checks nothing stays of a model; but a process may wait for the next Stan program.
+_WAITING = Cache()
 
 
 def main(descriptor: int, memory: int) -> None:
@@ -82,7 +85,8 @@ def check(task: Mapping[str, Any]) -> dict[str, Any]:
     definition = parse_definition(task["definition"])
     data = None if task["data"] is None else load_input(task["data"], definition)
     limits = Limits(seconds=task.get("seconds", Limits.seconds))
-    return check_model(definition, data, limits=limits).model_dump(mode="json")
+    cache = _WAITING if isinstance(definition, StanDefinition) else None
+    return check_model(definition, data, limits=limits, cache=cache).model_dump(mode="json")
 
 
 def evaluate(task: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,9 +1,11 @@
 """`make bench`: our sampler beside its peers, each in fresh processes of its own environment.
 
     python -m tests.benchmarks [rows ...] [--peers stanli,nutpie] [--repeats 5]
+    python -m tests.benchmarks --stan
     python -m tests.benchmarks --agree
 
-Run it with nothing else on the machine. Prints a table and writes `build/bench.json`.
+Run it with nothing else on the machine. Prints a table and writes `build/bench.json`, of Stan
+programs `build/bench-stan.json`.
 """
 
 import argparse
@@ -16,11 +18,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from tests.acceptance import posteriors
 from tests.benchmarks.agreement import distances, report
 from tests.benchmarks.basket import ROWS
 from tests.benchmarks.measure import measure, summarise
 from tests.benchmarks.measured import Measured
-from tests.benchmarks.peers.registry import OURS, PEERS, ROOT, Peer
+from tests.benchmarks.peers.registry import OURS, PEERS, ROOT, STAN, Peer
 from tests.benchmarks.table import notes, table
 
 REPEATS = 5
@@ -29,8 +32,10 @@ REPEATS = 5
 def main() -> int:
     """Do what the command line says; 1 where samplers disagree."""
     arguments = _arguments()
-    rows = arguments.rows or list(ROWS)
-    samplers = _samplers(arguments.peers)
+    published = [name for name in ROWS if name in posteriors.NAMES]
+    rows = arguments.rows or (published if arguments.stan else list(ROWS))
+    known = _known(arguments.stan)
+    samplers = [known[name] for name in arguments.peers or known]
     settings = json.loads(arguments.ours)
     if arguments.agree:
         return _agree(rows, samplers, settings)
@@ -39,7 +44,7 @@ def main() -> int:
         for peer in samplers:
             results.append(measure(ROWS[row], peer, arguments.repeats, settings))
             print(f"{row}, {peer.name}: {_progress(results[-1])}", file=sys.stderr)
-    _write(results, settings)
+    _write(results, settings, "bench-stan.json" if arguments.stan else "bench.json")
     print(table(results), "", *_notes(results, arguments.repeats), "", sep="\n")
     print(", ".join(f"{name} {number}" for name, number in _versions(results).items()))
     return 0
@@ -49,24 +54,22 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("rows", nargs="*", metavar="row", help=f"of {', '.join(ROWS)}; or all")
-    parser.add_argument("--peers", default=",".join((OURS.name, *PEERS)), help="%(default)s")
+    parser.add_argument("--stan", action="store_true", help="samplers of Stan programs alone")
+    parser.add_argument("--peers", type=lambda names: names.split(","), help="names; or all")
     parser.add_argument("--repeats", type=int, default=REPEATS, help="at the most; %(default)s")
     parser.add_argument("--ours", default="{}", help="our settings, JSON: engine, precision, ...")
     parser.add_argument("--agree", action="store_true", help="compare means instead of times")
     arguments = parser.parse_args()
     if unknown := [row for row in arguments.rows if row not in ROWS]:
         parser.error(f"no row {unknown[0]}; there are {', '.join(ROWS)}")
-    if unknown := [name for name in arguments.peers.split(",") if name not in _known()]:
-        parser.error(f"no sampler {unknown[0]}; there are {', '.join(_known())}")
+    known = _known(arguments.stan)
+    if unknown := [name for name in arguments.peers or () if name not in known]:
+        parser.error(f"no sampler {unknown[0]}; there are {', '.join(known)}")
     return arguments
 
 
-def _known() -> dict[str, Peer]:
-    return {OURS.name: OURS, **PEERS}
-
-
-def _samplers(names: str) -> list[Peer]:
-    return [_known()[name] for name in names.split(",")]
+def _known(stan: bool) -> dict[str, Peer]:
+    return STAN if stan else {OURS.name: OURS, **PEERS}
 
 
 def _agree(rows: Sequence[str], samplers: Sequence[Peer], settings: dict[str, Any]) -> int:
@@ -97,8 +100,8 @@ def _notes(results: Sequence[Measured], most: int) -> list[str]:
     return [f"- {note}" for note in notes(results, most)]
 
 
-def _write(results: Sequence[Measured], settings: dict[str, Any]) -> None:
-    target = Path(ROOT) / "build" / "bench.json"
+def _write(results: Sequence[Measured], settings: dict[str, Any], name: str) -> None:
+    target = Path(ROOT) / "build" / name
     target.parent.mkdir(exist_ok=True)
     lines = {
         "versions": _versions(results),

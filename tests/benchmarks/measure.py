@@ -12,7 +12,7 @@ import numpy as np
 from tests.benchmarks.basket import Row
 from tests.benchmarks.measured import Measured, measured
 from tests.benchmarks.peers.process import Heard, Task, ask
-from tests.benchmarks.peers.registry import OURS, Peer
+from tests.benchmarks.peers.registry import Peer
 from tests.benchmarks.peers.timing import repeats
 
 SEED = 20_261_126
@@ -27,6 +27,7 @@ def measure(row: Row, peer: Peer, most: int, settings: Mapping[str, Any]) -> Mea
         most: repeats at the most; fewer where a run takes long.
         settings: for our own side, see `ours.py`.
     """
+    settings = {**peer.settings, **settings}
     with stored(row) as data:
         task = Task(row.name, data, SEED, warm=most, gradient=True, settings=settings)
         heard = ask(peer, task)
@@ -39,14 +40,15 @@ def measure(row: Row, peer: Peer, most: int, settings: Mapping[str, Any]) -> Mea
     # `auto`, our default, has a goal of its own.
     engine = settings.get("engine", {"kind": "auto"})
     stops = engine["kind"] == "auto" or engine.get("until") is not None
-    until = peer.name == OURS.name and stops
+    until = peer.ours and stops
     return measured(row.name, peer.name, heard, colds, until)
 
 
 def summarise(row: Row, peer: Peer, settings: Mapping[str, Any]) -> Heard:
     """Run a sampler once on a row, for its means."""
     with stored(row) as data:
-        return ask(peer, Task(row.name, data, SEED, summary=True, settings=settings))
+        chosen = {**peer.settings, **settings}
+        return ask(peer, Task(row.name, data, SEED, summary=True, settings=chosen))
 
 
 @contextmanager

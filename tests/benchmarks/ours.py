@@ -2,7 +2,10 @@
 
 Settings, all of them optional:
 
-    {"engine": {"kind": "auto"}, "precision": "float64", "threads": 2, "tier": "auto"}
+    {"engine": {"kind": "auto"}, "precision": "float64", "threads": 2, "tier": "auto",
+     "language": "pyro"}
+
+With `"language": "stan"` the row's Stan program is run instead of its text.
 """
 
 import time
@@ -13,27 +16,26 @@ import torch
 from pydantic import TypeAdapter
 
 from models.cache import Cache
-from models.compile import compile_model
+from models.compile import CompiledDensity, compile_model
 from models.data import load_data
 from models.definition import parse_definition
-from models.toolchain import default_cache
-from models.traced import TracedDensity
+from models.stan.density import StanDensity
+from tests.benchmarks import stan_programs
 from tests.benchmarks.basket import Row
 from tests.benchmarks.peers.child import serve
 from tests.benchmarks.peers.sampler import AbstractSampler, Array, Run
 from tests.benchmarks.peers.timing import seconds_per_call
+from tests.benchmarks.sampled import sampled
 from workers.choice import MANY
-from workers.draws import MemoryDraws, MemorySink
-from workers.engines import AnyEngineOptions, build_engine
-from workers.planner import Planner
-from workers.runner import run
-from workers.unattended import Unattended
+from workers.draws import MemoryDraws
+from workers.engines import AnyEngineOptions
 
 DEFAULTS: dict[str, Any] = {
     "engine": {"kind": "auto"},
     "precision": "float64",
     "threads": 2,
     "tier": "auto",
+    "language": "pyro",
 }
 
 
@@ -45,13 +47,17 @@ class Ours(AbstractSampler):
     def __init__(self, row: Row, data: Mapping[str, Any], settings: Mapping[str, Any]) -> None:
         self._chosen = {**DEFAULTS, **settings}
         self._row = row
-        self._definition, self._data = parse_definition(row.definition()), load_data(data)
+        definition, posted = row.definition(), data
+        if self._chosen["language"] == "stan":
+            definition = {"language": "stan", "source": stan_programs.source(row)}
+            posted = stan_programs.with_sizes(data)
+        self._definition, self._data = parse_definition(definition), load_data(posted)
         #: What a worker keeps of models that it has seen.
         self._cache = Cache()
         self._options = TypeAdapter(AnyEngineOptions).validate_python(self._chosen["engine"])
         self._density = self._compiled()
 
-    def _compiled(self) -> TracedDensity:
+    def _compiled(self) -> CompiledDensity:
         return compile_model(
             self._definition,
             self._data,
@@ -62,39 +68,26 @@ class Ours(AbstractSampler):
     def run(self, seed: int) -> Run:
         torch.set_num_threads(self._chosen["threads"])
         start = time.perf_counter()
-        self._density = self._compiled()
-        sink, control = MemorySink(), Unattended()
-        planner = Planner(
-            self._options,
-            self._density,
-            wish=self._chosen["tier"],
-            cache_dir=default_cache(),
-            control=control,
-        )
-        planner.begin()
-        began = time.perf_counter()
-        _, phases = run(
-            build_engine(planner.options),
-            self._density,
-            seed=seed,
-            sink=sink,
-            control=control,
-            before=planner.before,
-        )
-        draws = sink.draws()
-        end = time.perf_counter()
+        density = self._compiled()
+        built = time.perf_counter() - start
+        found = sampled(density, self._options, self._chosen["tier"], seed)
         # The model's part and the plan count as warm-up, the summary as sampling.
-        warmup = began - start + phases.get("warmup", 0.0)
-        starts = getattr(planner.options, "starts", None)
+        warmup, draws = built + found.warmup, found.draws
+        sample = time.perf_counter() - start - warmup
+        if isinstance(density, StanDensity):
+            # As a worker does after a job: a process waits for the next program.
+            density.close()
+        else:
+            self._density = density
         return Run(
             warmup=warmup,
-            sample=end - start - warmup,
+            sample=sample,
             draws={
                 name: draws.values(name) for name in (*self._row.parameters, *self._row.derived)
             },
             leapfrogs=_mean(draws, "leapfrogs"),
             divergences=_count(draws, "divergent"),
-            superchains=starts if starts and starts < draws.chains else None,
+            superchains=found.superchains,
         )
 
     def gradient_seconds(self) -> float:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from tests.benchmarks.basket import ROWS
 from tests.benchmarks.measured import R_HAT, Measured
-from tests.benchmarks.peers.registry import OURS
+from tests.benchmarks.peers.registry import OURS, is_ours
 
 HEAD = (
     "model",
@@ -28,35 +28,41 @@ HEAD = (
 
 def table(results: Sequence[Measured]) -> str:
     """Return the table; a ratio above 1 says how many times faster than the best peer we are."""
-    columns = [
-        ratios(results, lambda m: m.cold),
-        ratios(results, lambda m: m.goal),
+    numbers: list[Callable[[Measured], float | None]] = [
+        lambda m: m.cold,
+        lambda m: m.goal,
         # Seconds of an effective draw, so that above 1 is faster here too.
-        ratios(results, lambda m: 1 / m.rate if m.rate else None),
+        lambda m: 1 / m.rate if m.rate else None,
     ]
+    mine = dict.fromkeys(m.sampler for m in results if is_ours(m.sampler))
+    found = {name: [ratios(results, number, name) for number in numbers] for name in mine}
     lines = [_line(HEAD), _line(["---", "---:", "---", *["---:"] * (len(HEAD) - 3)])]
     for m in results:
-        mine = m.sampler == OURS.name
-        shown = [_short(found.get(m.row)) if mine else "" for found in columns]
-        lines.append(_line([*_numbers(m), *shown]))
-    if any(columns):
-        means = [_short(mean(found.values())) for found in columns]
-        lines.append(_line(["geometric mean", *[""] * (len(HEAD) - 1 - len(means)), *means]))
+        columns = found.get(m.sampler, [{}] * len(numbers))
+        lines.append(_line([*_numbers(m), *(_short(column.get(m.row)) for column in columns)]))
+    for name, columns in found.items():
+        if any(columns):
+            head = ["geometric mean", "", name if len(found) > 1 else ""]
+            means = [_short(mean(column.values())) for column in columns]
+            gap = [""] * (len(HEAD) - len(head) - len(means))
+            lines.append(_line([*head, *gap, *means]))
     return "\n".join(lines)
 
 
 def ratios(
-    results: Iterable[Measured], number: Callable[[Measured], float | None]
+    results: Iterable[Measured],
+    number: Callable[[Measured], float | None],
+    mine: str = OURS.name,
 ) -> dict[str, float]:
-    """Return the best peer's number over ours, by row, where both are known."""
+    """Return the best peer's number over that of one of ours, by row, where both are known."""
     ours: dict[str, float] = {}
     best: dict[str, float] = {}
     for m in results:
         if (value := number(m)) is None:
             continue
-        if m.sampler == OURS.name:
+        if m.sampler == mine:
             ours[m.row] = value
-        else:
+        elif not is_ours(m.sampler):
             best[m.row] = min(value, best.get(m.row, math.inf))
     return {row: best[row] / ours[row] for row in ours if row in best}
 

@@ -53,6 +53,17 @@ def test_ratios_are_to_the_best_peer() -> None:
     assert table(results).splitlines()[-1].endswith("| 1.00 | 1.50 | 2.00 |")
 
 
+def test_each_of_our_engines_is_set_beside_the_others() -> None:
+    results = [line("credence-chees", 4000), line("credence-nuts", 1000), line("stanli", 2000)]
+    lines = table(results).splitlines()
+    assert (
+        lines[-2] == "| geometric mean |  | credence-chees |" + "  |" * 9 + " 1.00 | 1.33 | 2.00 |"
+    )
+    assert lines[-1].endswith("| 1.00 | 0.667 | 0.500 |")
+    assert lines[2].endswith("| 1.00 | 1.33 | 2.00 |")
+    assert lines[3].endswith("| 1.00 | 0.667 | 0.500 |")
+
+
 def test_a_peer_without_numbers_is_left_out_and_noted() -> None:
     silent = measured("kidiq", "pyro", Heard(None, (), None, None, {}, "silent for 120 s"), [])
     assert ratios([silent], lambda m: m.goal) == {}

@@ -78,7 +78,7 @@ def _process(peer: Peer, task: Task, folder: str, stderr: Any) -> "subprocess.Po
     return subprocess.Popen(
         command,
         cwd=ROOT,
-        env=_environment(folder),
+        env=environment(folder),
         stdout=subprocess.PIPE,
         stderr=stderr,
         text=True,
@@ -86,7 +86,7 @@ def _process(peer: Peer, task: Task, folder: str, stderr: Any) -> "subprocess.Po
     )
 
 
-def _environment(folder: str) -> dict[str, str]:
+def environment(folder: str) -> dict[str, str]:
     """Empty caches, and one BLAS thread: chains are what runs side by side.
 
     matplotlib's list of fonts, which ArviZ may make, is not a model's cache: it is kept.

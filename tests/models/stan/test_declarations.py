@@ -2,7 +2,7 @@
 
 import pytest
 
-from models.stan.declarations import Declaration, declarations
+from models.stan.declarations import Declaration, declarations, unconstrained
 
 
 @pytest.mark.parametrize(
@@ -51,3 +51,22 @@ def test_types_are_told() -> None:
         Declaration("z", "complex", "real"),
         Declaration("t", "tuple", "real"),
     )
+
+
+@pytest.mark.parametrize(
+    ("text", "plain"),
+    [
+        ("real<lower=0, upper=(x > 1 ? 2 : 3)> a, b", "real a, b"),
+        ("array[2, N] simplex[K + 1] p", "array[2, N] vector[K + 1] p"),
+        ("cholesky_factor_cov[3, 2] L", "matrix[3, 2] L"),
+        ("cov_matrix[f(1, 2)] S", "matrix[f(1, 2), f(1, 2)] S"),
+        ("array[4] cholesky_factor_corr[J] q", "array[4] matrix[J, J] q"),
+        ("vector<offset=m, multiplier=s>[N] v", "vector[N] v"),
+        ("row_vector[2] w", "row_vector[2] w"),
+        ("matrix<lower=0>[2, 3] z", "matrix[2, 3] z"),
+        ("sum_to_zero_matrix[2, 3] z", "matrix[2, 3] z"),
+        ("array[3] real r", "array[3] real r"),
+    ],
+)
+def test_a_declaration_without_its_constraints(text: str, plain: str) -> None:
+    assert unconstrained(f"\n {text};") == f"{plain};\n"

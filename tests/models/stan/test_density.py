@@ -233,3 +233,51 @@ def test_starts_are_uniform_on_the_unconstrained_scale(regression) -> None:
     z = regression.initial(torch.Generator().manual_seed(1), 500)
     assert z.shape == (500, 3)
     assert -2 <= float(z.min()) < -1.9 < 1.9 < float(z.max()) <= 2
+
+
+@pytest.mark.parametrize("name", ["array of simplexes", "covariance", "bound of a parameter"])
+def test_parameters_alone_are_what_they_are_among_all(name: str) -> None:
+    case: Case = CASES[name]
+    density = built(case.source(), case.data)
+    z = points(density.dim)
+    alone, whole = density.constrain_parameters(z), density.constrain(z)
+    assert list(alone) == [parameter.name for parameter in density.parameters]
+    assert all((alone[key] == whole[key]).all() for key in alone)
+
+
+def test_parameters_alone_draw_no_random_numbers() -> None:
+    z = points(3, 4)
+    first = built(REGRESSION, LINE, seed=5)
+    other = built(REGRESSION, LINE, seed=5)
+    alone = other.constrain_parameters(z)
+    assert list(alone) == ["a", "b", "s"]
+    assert (first.constrain(z)["noisy"] == other.constrain(z)["noisy"]).all()
+
+
+def test_of_large_data_parameters_and_functions_are_the_same() -> None:
+    source = """
+    data { int N; vector[N] y; }
+    parameters { real<lower=0> a; vector[2] b; }
+    transformed parameters { vector[2] c = a * b; }
+    model { a ~ normal(0, 1); b ~ normal(0, 1); }
+    """
+    z = points(3)
+    small, large = (built(source, {"N": n, "y": np.linspace(0, 1, n)}) for n in (2, 100_000))
+    for found in (small.constrain_parameters(z), large.constrain_parameters(z)):
+        assert list(found) == ["a", "b"]
+        torch.testing.assert_close(found["a"], z[:, 0].exp(), rtol=1e-15, atol=0)
+        assert (found["b"] == z[:, 1:]).all()
+    for density in (small, large):
+        found = density.constrain(z)
+        torch.testing.assert_close(found["c"], found["a"][:, None] * found["b"], rtol=1e-15, atol=0)
+
+
+def test_a_transformed_parameter_that_fails_costs_no_parameter() -> None:
+    density = built(
+        "parameters { real a; } transformed parameters { real b = a; if (a > 1) reject(a); } "
+        "model { a ~ normal(0, 1); }"
+    )
+    z = torch.tensor([[-1.0], [2.0]], dtype=torch.float64)
+    values = density.constrain(z)
+    assert values["a"].tolist() == density.constrain_parameters(z)["a"].tolist() == [-1.0, 2.0]
+    assert values["b"].isfinite().tolist() == [True, False]

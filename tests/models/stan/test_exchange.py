@@ -70,6 +70,30 @@ def test_several_threads_may_ask(runtime: Runtime, monkeypatch: pytest.MonkeyPat
         assert (slope == gradient).all()
 
 
+def test_one_asker_is_answered_by_all_threads(
+    runtime: Runtime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 3)
+    density = compiled(built(SOURCE, DATA))
+    handle = density.handle
+    assert handle is not None
+    exchange, memory = handle.owner
+    begun = exchange._library.credence_exchange_begun()
+
+    def answered() -> list[int]:
+        starts = [slot * exchange.stride + begun for slot in range(3)]
+        return [int(memory[at : at + 8].view(np.int64)[0]) for at in starts]
+
+    z = torch.randn(8, 4, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    for count, shares in ((1, [1, 0, 0]), (2, [1, 1, 0]), (4, [1, 1, 2]), (8, [2, 3, 3])):
+        before = answered()
+        value, gradient = density.value_and_grad(z[:count])
+        found, slope = runtime.evaluate(handle, z[:count])
+        assert (found == value).all()
+        assert (slope == gradient).all()
+        assert [now - then for now, then in zip(answered(), before, strict=True)] == shares
+
+
 def test_a_process_that_started_before_the_code_was_there_gets_another(tmp_path: Path) -> None:
     density = built(SOURCE, DATA)
     density.process.means = dataclasses.replace(density.process.means, code=tmp_path)

@@ -34,6 +34,19 @@ def test_the_program_of_the_transforms_keeps_what_these_depend_on() -> None:
     assert "real g" not in bare
 
 
+def test_without_constraints_the_rest_stays_as_it_is() -> None:
+    source = (
+        "data { real u; } // real<lower=0>\n"
+        "parameters { real<lower=0> /* a simplex[2] */ s; simplex[3] p; }\n"
+        "model { s ~ normal(u, 1); }"
+    )
+    plain = StanText(source).unconstrained()
+    assert StanText(plain).block("parameters").split() == ["real", "s;", "vector[3]", "p;"]
+    assert plain.startswith("data { real u; } // real<lower=0>\nparameters {")
+    assert plain.endswith("}\nmodel { s ~ normal(u, 1); }")
+    assert StanText("model { }").unconstrained() == "model { }"
+
+
 @pytest.mark.parametrize(
     ("source", "where"),
     [

@@ -78,3 +78,21 @@ def test_a_real_model(files: Path) -> None:
     ended = credence("gradcheck", files / "model.py", *arguments)
     assert ended.returncode == 0, ended.stderr
     assert "largest disagreement" in ended.stdout
+
+
+@pytest.mark.ray
+def test_a_stan_program(files: Path) -> None:
+    (files / "model.stan").write_text(
+        "data { array[8] real x; array[8] real y; }\n"
+        "parameters { real a; real<lower=0> s; simplex[2] p; }\n"
+        "model {\n"
+        "  s ~ exponential(1);\n  p ~ dirichlet([2, 3]');\n"
+        "  y ~ normal(a, s);\n  x ~ normal(a, p[1]);\n"
+        "}\n"
+    )
+    ended = credence("gradcheck", files / "model.stan", "--data", files / "data.json", "--json")
+    assert ended.returncode == 0, ended.stderr
+    found = json.loads(ended.stdout)
+    assert set(found["modes"]) == {"reverse", "numeric"}
+    assert set(found["absent"]) == {"forward", "symbolic"}
+    assert found["largest_disagreement"] < 1e-5

@@ -86,11 +86,58 @@ def test_a_model_is_described_without_and_with_data(web: Web) -> None:
     slope = (residuals / np.array(DATA["sigma"])).sum() - 1 / 25
     assert found["gradient"]["mu"] == pytest.approx(slope, rel=1e-7)
     assert found["log_prior"] is None
-    mu = web.post(
-        f"/v1/models/{described['id']}/derivatives",
-        {"data": SCHOOLS, "at": at, "of": "log_density", "order": 1, "mode": "reverse"},
+
+
+@pytest.fixture
+def schools(web: Web) -> str:
+    return str(web.post("/v1/models", {"definition": STAN_SCHOOLS}).json()["id"])
+
+
+def test_derivatives_are_the_librarys_and_differences(web: Web, schools: str) -> None:
+    at = {"mu": 1.0, "tau": 2.0, "eta": [0.1 * n for n in range(8)]}
+    asked = {"data": SCHOOLS, "at": at, "order": 2, "direction": {"mu": 1.0}, "to": {**at, "mu": 2}}
+    found = web.post(f"/v1/models/{schools}/derivatives", asked).json()
+    y, sigma = np.array(DATA["y"]), np.array(DATA["sigma"])
+    eta = 0.1 * np.arange(8)
+    residuals = (y - 1.0 - 2.0 * eta) / sigma
+    slope = (residuals / sigma).sum() - 1 / 25
+    assert found["gradient"]["mu"] == pytest.approx(slope, rel=1e-10)
+    assert found["gradient"]["tau"] == pytest.approx(
+        (residuals / sigma * eta).sum() - 2 * 2 / (25 + 4), rel=1e-10
     )
-    assert assert_problem(mu, 422)["errors"][0]["path"] == "model.language"
+    assert found["directional"] == pytest.approx(slope, rel=1e-10)
+    curvature = -(1 / sigma**2).sum() - 1 / 25
+    assert found["hessian"]["mu"]["mu"] == pytest.approx(curvature, rel=1e-8)
+    assert found["hessian_vector"]["mu"] == pytest.approx(curvature, rel=1e-8)
+    assert found["hessian_error"] < 1e-6
+    # A quadratic in mu.
+    assert found["taylor"]["order_2"] == pytest.approx(found["taylor"]["value"], rel=1e-9)
+
+    both = web.post(f"/v1/models/{schools}/derivatives", {**asked, "mode": "compare"}).json()
+    assert set(both["modes"]) == {"reverse", "numeric"}
+    assert set(both["absent"]) == {"forward", "symbolic"}
+    assert both["largest_disagreement"] < 1e-5
+    assert "gradient_error" in both["modes"]["numeric"]
+
+
+@pytest.mark.parametrize(
+    ("asked", "path", "instead"),
+    [
+        ({"mode": "forward"}, "mode", "'reverse'"),
+        ({"mode": "symbolic"}, "mode", "'graph'"),
+        ({"of": "log_likelihood"}, "of", "'log_density'"),
+        ({"of": "log_prior"}, "of", "'log_density'"),
+        ({"fields": {"theta": None}}, "fields", "leave it out"),
+        ({"at": {"mu": 1.0}}, "at.tau", "required"),
+    ],
+)
+def test_derivatives_that_there_are_not_say_what_to_ask_for(
+    web: Web, schools: str, asked: dict[str, Any], path: str, instead: str
+) -> None:
+    answer = web.post(f"/v1/models/{schools}/derivatives", {"data": SCHOOLS, **asked})
+    (error,) = assert_problem(answer, 422)["errors"]
+    assert error["path"] == path
+    assert instead in error["message"]
 
 
 def test_a_job_ends_with_draws_by_the_programs_names(web: Web, dispatcher: Dispatcher) -> None:

@@ -89,9 +89,7 @@ def _constrained(density: AbstractLogDensity, memory: Memory) -> Mapping[str, Ar
     held = memory.values()
     chains, count, dim = held.shape
     flat = from_numpy(held.reshape(chains * count, dim)).to(density.device, density.dtype)
-    values = density.constrain(flat)
-    names = [p.name for p in density.parameters]
     return {
-        name: np.asarray(values[name].cpu()).reshape(chains, count, *values[name].shape[1:])
-        for name in names
+        name: np.asarray(values.cpu()).reshape(chains, count, *values.shape[1:])
+        for name, values in density.constrain_parameters(flat).items()
     }

@@ -1,0 +1,56 @@
+"""A program by its parameters' values: the same log density, and the chain rule to its own."""
+
+import numpy as np
+import pytest
+import torch
+
+from models.density import Target
+from models.derivatives.basis import Basis
+from models.errors import UnavailableError
+from models.stan.entries import StanEntries
+from tests.models.stan.programs import CASES, built
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_without_constraints_a_program_says_the_same(name: str) -> None:
+    case = CASES[name]
+    density = built(case.source(), case.data)
+    entries, basis = StanEntries(density), Basis(density.parameters)
+    z = torch.randn(2, density.dim, generator=torch.Generator().manual_seed(2)).double()
+    values = density.constrain(z)
+    at = torch.stack([basis.join({p: v[row] for p, v in values.items()}) for row in range(2)])
+    value, gradient = entries.value_and_grad(at)
+    wanted, slope = density.value_and_grad(z, Target.JOINT)
+    torch.testing.assert_close(value, wanted, rtol=1e-9, atol=1e-9)
+    jacobian = density.jacobian(z)
+    for row in range(2):
+        blocks = [jacobian[p.name][row].reshape(-1, density.dim) for p in density.parameters]
+        along = gradient[row] @ torch.cat(blocks)
+        torch.testing.assert_close(along, slope[row], rtol=1e-6, atol=1e-7)
+    entries.close()
+    density.close()
+
+
+def test_what_a_program_rejects_has_no_numbers() -> None:
+    density = built('parameters { real a; } model { if (a > 0) reject("no"); a ~ normal(0, 1); }')
+    value, gradient = StanEntries(density).value_and_grad(torch.tensor([[-1.0], [2.0]]).double())
+    assert value[0] == -0.5
+    assert gradient[0] == 1.0
+    assert np.isnan(float(value[1]))
+    assert np.isnan(float(gradient[1]))
+
+
+def test_a_program_without_parameters_has_no_entries() -> None:
+    density = built("generated quantities { real x = normal_rng(0, 1); }")
+    value, gradient = StanEntries(density).value_and_grad(torch.zeros(2, 0).double())
+    assert value.tolist() == [0.0, 0.0]
+    assert gradient.shape == (2, 0)
+
+
+def test_a_program_that_needs_its_constraints_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    density = built("parameters { real<lower=0> a; } model { a ~ normal(0, 1); }")
+    monkeypatch.setattr(
+        "models.stan.text.StanText.unconstrained", lambda _: "parameters { real a }"
+    )
+    with pytest.raises(UnavailableError, match="without the constraints"):
+        StanEntries(density)
