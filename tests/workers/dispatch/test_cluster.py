@@ -195,6 +195,62 @@ def test_a_step_that_never_returns_is_ended_by_force(
         time.sleep(0.05)
 
 
+#: A log density whose gradient takes half a minute: fifty products of large matrices.
+DEAR = {
+    "language": "pyro",
+    "source": "def model(y):\n"
+    "    mu = pyro.sample('mu', dist.Normal(0., 1.))\n"
+    "    w = eye(1200) * (1. + 1e-3 * mu)\n"
+    "    z = w\n"
+    "    for i in range(50):\n"
+    "        z = z @ w\n"
+    "    pyro.factor('f', 1e-9 * sum(z))\n"
+    "    pyro.sample('y', dist.Normal(mu, 1.), obs=y)\n",
+}
+#: A program that goes on for ever where a chain comes to a number above 1.
+ENDLESS = {
+    "language": "stan",
+    "source": "parameters { real a; } model {\n"
+    "  real x = a; while (x > 1) { x += 1e-12; x -= 1e-12; } a ~ normal(0, 5); }",
+}
+STUCK = {"a gradient": (DEAR, {"y": 1.0}), "a Stan program": (ENDLESS, {})}
+
+
+@pytest.mark.parametrize("name", STUCK)
+@pytest.mark.parametrize("how", ["cancel", "limit"])
+def test_what_hears_nothing_is_ended_by_force(
+    house: House, warm_cluster: ClusterBackend, name: str, how: str
+) -> None:
+    definition, data = STUCK[name]
+    limits = {"max_seconds": 3.0 if how == "limit" else 3600.0}
+    with house.dispatching(warm_cluster, grace_seconds=5.0):
+        job = house.submit(LONG, definition=definition, data=data, limits=limits)
+        house.wait(job, JobState.RUNNING)
+        time.sleep(3.0)
+        asked = time.monotonic()
+        if how == "cancel":
+            house.cancel(job)
+        ended = house.wait(job, seconds=60)
+        taken = time.monotonic() - asked
+        assert taken < 10.0
+        assert ended.state is (JobState.CANCELLED if how == "cancel" else JobState.EXPIRED)
+        # Nothing of it goes on.
+        assert not any(_stan_programs())
+        good = house.wait(house.submit(), seconds=120)
+    assert good.state is JobState.SUCCEEDED
+
+
+def _stan_programs() -> Iterator[int]:
+    """The processes of Stan programs on this machine, after a moment to end."""
+    time.sleep(1.0)
+    for entry in Path("/proc").glob("[0-9]*"):
+        try:
+            if b"models.stan.child" in (entry / "cmdline").read_bytes():
+                yield int(entry.name)
+        except OSError:
+            continue
+
+
 @pytest.fixture
 def planners(
     warm_cluster: ClusterBackend, monkeypatch: pytest.MonkeyPatch
