@@ -44,6 +44,8 @@ _COMPARISONS: dict[type[ast.cmpop], Callable[[Value, Value], Value]] = {
 
 #: Texts are site names such as "z_" + str(t).
 _LONGEST_TEXT = 200
+#: Entries of a list, those of the lists in it included: whoever takes it looks at each.
+_MOST_ENTRIES = 100_000
 
 
 def binary(context: Context, kind: type[ast.operator], left: Value, right: Value) -> Value:
@@ -104,6 +106,19 @@ def both(left: Value, right: Value) -> Value:
     return left and right
 
 
+def counted(values: tuple[Value, ...]) -> tuple[Value, ...]:
+    """Return a list, or raise if it has too many entries: `[x, x]` doubles them at every turn."""
+    left, inside = _MOST_ENTRIES, [values]
+    while inside:
+        some = inside.pop()
+        left -= len(some)
+        if left < 0:
+            raise ValueError(f"a list of more than {_MOST_ENTRIES} entries; send them as data")
+        if tuple in set(map(type, some)):
+            inside += [part for part in some if type(part) is tuple]
+    return values
+
+
 def _static(context: Context, value: Value) -> float:
     return context.static(value) if isinstance(value, StaticInt) else value
 
@@ -121,7 +136,7 @@ def _joined(left: Value, right: Value) -> Value:
         raise TypeError(f"cannot join {describe(left)} and {describe(right)}; write str(i)")
     if isinstance(left, str) and len(left) + len(right) > _LONGEST_TEXT:
         raise ValueError(f"a text longer than {_LONGEST_TEXT} characters; shorten the name")
-    return left + right
+    return left + right if isinstance(left, str) else counted(left + right)
 
 
 def _integers(operation: Callable[[Value, Value], Value], left: Value, right: Value) -> Value:

@@ -5,14 +5,19 @@ from collections.abc import Collection, Mapping
 
 import torch
 from torch import Tensor
+from torch._subclasses.fake_tensor import FakeTensorMode
 
 from models.binding import did_you_mean
 from models.budget import operations
 from models.context import Context
-from models.errors import DefinitionError, ModelError
+from models.errors import DefinitionError, ModelError, TooLargeError
+from models.estimate import Limits, Meter, quiet
 from models.expressions import Evaluator
 from models.grammar import Grammar
 from models.source import parse_expression
+
+#: Bytes of all intermediates of one expression over the draws that it is evaluated at together.
+MOST_BYTES = 2**31
 
 
 def names_in(text: str, path: str) -> frozenset[str]:
@@ -57,7 +62,9 @@ class DrawExpression:
 
         Raises:
             ModelError: the values do not fit together.
+            TooLargeError: they would take too much memory.
         """
+        self._check_size(draws)
         try:
             return torch.func.vmap(self._one)(dict(draws))
         except (ModelError, RuntimeError):
@@ -65,6 +72,23 @@ class DrawExpression:
             count = len(next(iter(draws.values())))
             rows = ({name: values[k] for name, values in draws.items()} for k in range(count))
             return torch.stack([self._one(row) for row in rows])
+
+    def _check_size(self, draws: Mapping[str, Tensor]) -> None:
+        """Evaluate it at a draw that has shapes but no memory."""
+        mode, count = FakeTensorMode(), len(next(iter(draws.values())))
+        draw = {name: mode.from_tensor(values[0]) for name, values in draws.items()}
+        try:
+            with quiet(), mode, Meter(Limits(bytes=MOST_BYTES // count)):
+                self._one(draw)
+        except TooLargeError:
+            raise TooLargeError(
+                self._path,
+                f"over {count} draws it would take more than {MOST_BYTES / 2**30:g} GiB of memory; "
+                "use smaller shapes",
+            ) from None
+        except ModelError:
+            # What else is wrong is told by the numbers.
+            return
 
     def _one(self, draw: Mapping[str, Tensor]) -> Tensor:
         context = Context(torch.float64, torch.device("cpu"))

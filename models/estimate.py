@@ -5,6 +5,9 @@ fake tensors under a `Meter`, which adds up the bytes of every intermediate and 
 operations, and stops the run at a limit before anything is allocated.
 """
 
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -64,6 +67,17 @@ class Meter(TorchDispatchMode):
                 f"one evaluation would take more than {self._limits.operations} operations; "
                 "use fewer loop steps, or a plate and array operations instead of a loop",
             )
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Keep torch from logging a traceback for every shape that does not fit: we say it better."""
+    logger = logging.getLogger("torch._subclasses.fake_tensor")
+    before, logger.disabled = logger.disabled, True
+    try:
+        yield
+    finally:
+        logger.disabled = before
 
 
 def _is_tensor(value: Any) -> bool:

@@ -12,10 +12,10 @@ from typing import Protocol
 from torch import Tensor
 from torch.distributions import Distribution
 
-from models.arithmetic import binary, both, compare, unary
+from models.arithmetic import binary, both, compare, counted, unary
 from models.budget import Budget
 from models.context import Context, StaticInt, Value, as_static, describe
-from models.errors import DefinitionError, ModelError, ShapeError
+from models.errors import DefinitionError, ModelError, ShapeError, TooLargeError
 from models.functions import FUNCTIONS, METHODS, SPELLINGS
 from models.indexing import subscript
 from models.source import Place
@@ -136,7 +136,7 @@ class Evaluator:
         return self.evaluate(node.body if chosen else node.orelse)
 
     def _sequence(self, node: ast.Tuple | ast.List) -> Value:
-        return tuple(self.evaluate(part) for part in node.elts)
+        return counted(tuple(self.evaluate(part) for part in node.elts))
 
     def _subscript(self, node: ast.Subscript) -> Value:
         value, index = self.evaluate(node.value), self.evaluate(node.slice)
@@ -191,6 +191,8 @@ def placed(error: Exception, place: str) -> ModelError:
         return error if error.path not in ("", "model") else type(error)(place, error.message)
     if isinstance(error, ZeroDivisionError | OverflowError):
         return DefinitionError(place, "a division by zero, or a constant that is not finite")
+    if "allocate memory" in str(error):
+        return TooLargeError(place, "more memory than there is for it; use smaller shapes")
     first = (str(error).strip().splitlines() or [type(error).__name__])[0]
     kind = DefinitionError if isinstance(error, TypeError) else ShapeError
     return kind(place, first[:_LONGEST_MESSAGE])

@@ -5,9 +5,7 @@ integer data are static, whether the model is whole (something to infer, somethi
 what one evaluation costs.
 """
 
-import logging
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -18,7 +16,7 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from models.context import Context, StaticInt
 from models.density import Deterministic, Note, Parameter
 from models.errors import DefinitionError
-from models.estimate import Limits, Meter
+from models.estimate import Limits, Meter, quiet
 from models.program import AbstractProgram
 from models.supports import support_name
 from models.trace import Origin, Reader, Reading, fenced
@@ -92,20 +90,9 @@ def _fake_run(
     mode = FakeTensorMode()
     fake = {k: mode.from_tensor(v) if isinstance(v, Tensor) else v for k, v in data.items()}
     meter = Meter(limits)
-    with fenced(), _quiet(), mode, meter, reader:
+    with fenced(), quiet(), mode, meter, reader:
         program.run(fake, context)
     return reader.reading, set(context.static_names), meter.bytes
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep torch from logging a traceback for every shape that does not fit: we say it better."""
-    logger = logging.getLogger("torch._subclasses.fake_tensor")
-    before, logger.disabled = logger.disabled, True
-    try:
-        yield
-    finally:
-        logger.disabled = before
 
 
 def _check_whole(reading: Reading) -> None:

@@ -20,6 +20,9 @@ _PR_SET_NO_NEW_PRIVS = 38
 _KIB = 1024
 _LIMITS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
 _MEMINFO, _STATM = Path("/proc/meminfo"), Path("/proc/self/statm")
+#: Where Linux counts those that it killed for want of memory: in this container, on this machine.
+_KILLS = (Path("/sys/fs/cgroup/memory.events"), Path("/proc/vmstat"))
+_GIB = 1 << 30
 
 
 @dataclass(frozen=True)
@@ -86,6 +89,26 @@ def machine_memory() -> int | None:
     except (OSError, IndexError, ValueError):
         pass
     return min(found, default=None)
+
+
+def memory_kills() -> int | None:
+    """Return how many processes the system has killed for want of memory; None where unknown."""
+    found = [count for count in map(_kills, _KILLS) if count is not None]
+    return sum(found) if found else None
+
+
+def sizes(held: int, there: int | None) -> str:
+    """Return what a process held of the memory there is, as a phrase that follows another."""
+    of = "" if there is None else f", of {there / _GIB:.1f} GiB there"
+    return f" (it held {held / _GIB:.1f} GiB at most{of})"
+
+
+def _kills(path: Path) -> int | None:
+    try:
+        counts = dict(line.split() for line in path.read_text().splitlines())
+        return int(counts["oom_kill"])
+    except (OSError, ValueError, KeyError):
+        return None
 
 
 def _cgroup(path: Path) -> int | None:

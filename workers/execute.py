@@ -132,7 +132,9 @@ def _compile(task: Task, artifacts: Artifacts, cache: Cache | None) -> CompiledD
 
 def _says_something(findings: Findings) -> bool:
     """Return whether a run that was stopped had computed anything worth reading."""
-    return any((findings.summary, findings.mle, findings.elbo))
+    stein = findings.stein is not None and bool(findings.stein.trace)
+    climbed = findings.approximation is not None and bool(findings.approximation.paths)
+    return any((findings.summary, findings.mle, findings.elbo, stein, climbed))
 
 
 def _result(

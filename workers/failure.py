@@ -1,12 +1,13 @@
 """From an exception to the problem (RFC 9457) of a failed job."""
 
+import errno
 import traceback
 from typing import Any
 
 import torch
 
 from models.errors import ModelError
-from workers.confinement import machine_memory, peak_memory
+from workers.confinement import machine_memory, peak_memory, sizes
 from workers.dispatch.task import Receipt
 from workers.errors import PROBLEM, WorkerError
 from workers.jobs import JobState
@@ -14,7 +15,13 @@ from workers.jobs import JobState
 _OUT_OF_MEMORY = (
     "The worker ran out of memory{sizes}; use fewer chains, draws or particles, or less data."
 )
-_GIB = 1 << 30
+#: What torch, C++, Python and our own native code say where there is none, in a RuntimeError.
+_NO_MEMORY = (
+    "can't allocate memory",
+    "bad_alloc",
+    "can't start new thread",
+    "memory is exhausted",
+)
 _INTERNAL = "The service made a mistake while it computed this job; the operator's log says where."
 
 
@@ -31,7 +38,8 @@ def failure(error: BaseException) -> Receipt:
     if isinstance(error, WorkerError):
         return _failed(error.kind, "The work could not be done", error.detail)
     if _out_of_memory(error):
-        receipt = _failed("out-of-memory", "Out of memory", _OUT_OF_MEMORY.format(sizes=_sizes()))
+        held = sizes(peak_memory(), machine_memory())
+        receipt = _failed("out-of-memory", "Out of memory", _OUT_OF_MEMORY.format(sizes=held))
     else:
         receipt = _failed("internal", "Internal error", _INTERNAL)
     # What such an error left behind in the process is unknown, so no other job should meet it.
@@ -48,16 +56,11 @@ def _failed(
 
 
 def _out_of_memory(error: BaseException) -> bool:
-    # On the CPU torch has no class for it.
-    said = isinstance(error, RuntimeError) and "can't allocate memory" in str(error)
-    return said or isinstance(error, MemoryError | torch.OutOfMemoryError)
-
-
-def _sizes() -> str:
-    there = machine_memory()
-    if there is None:
-        return ""
-    return f" (it held {peak_memory() / _GIB:.1f} GiB at most, of {there / _GIB:.1f} GiB there)"
+    if isinstance(error, MemoryError | torch.OutOfMemoryError):
+        return True
+    if isinstance(error, OSError):
+        return error.errno == errno.ENOMEM
+    return isinstance(error, RuntimeError) and any(word in str(error) for word in _NO_MEMORY)
 
 
 def _trace(error: BaseException) -> str:

@@ -89,6 +89,7 @@ class Planner:
             compiled_from=self.plan.compiled_from if self.plan else None,
             begun=self.plan is not None,
             threads=self._threads,
+            stop=lambda: self._control.stop() is not None,
         )
         tier.start()
         return tier

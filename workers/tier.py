@@ -29,6 +29,12 @@ Wish = Literal["auto", "interpreted", "compiled"]
 AHEAD = 1
 #: Records from which step on the compiled tier computes; returns whether the run may go on.
 Record = Callable[[int], bool]
+#: Seconds between two looks at whether a run that waits for the compiler is to stop.
+LOOK = 0.05
+
+
+def _never() -> bool:
+    return False
 
 
 class Tier:
@@ -43,6 +49,7 @@ class Tier:
         compiled_from: int | None,
         begun: bool = False,
         threads: int = 1,
+        stop: Callable[[], bool] = _never,
     ) -> None:
         """Prepare the tiers of a run.
 
@@ -54,8 +61,9 @@ class Tier:
             begun: whether there was one: where its row names no step, the first ones were
                 interpreted, and are again, though the code may be there by now.
             threads: how many may work on the compiled tier.
+            stop: whether the run is to stop: it then waits for the compiler no longer.
         """
-        self._threads = threads
+        self._threads, self._stop = threads, stop
         self._density, self._cache_dir = density, cache_dir
         self._wish, self._begun = wish, begun
         #: The step from which the compiled tier computes; None: not (yet).
@@ -72,12 +80,11 @@ class Tier:
         if self.problem is not None:
             return
         at_once = self._wish == "compiled" or self.compiled_from == 0
-        if at_once or (ready and not self._begun):
-            self._build()
+        self._builder = threading.Thread(target=self._build, name="compiler", daemon=True)
+        self._builder.start()
+        if (at_once or (ready and not self._begun)) and self._is_built(self._builder):
+            self._builder = None
             self._switch(0)
-        else:
-            self._builder = threading.Thread(target=self._build, name="compiler", daemon=True)
-            self._builder.start()
 
     def before(self, step: int, record: Record) -> bool:
         """Change over if it is time; return False if the run is to stop instead.
@@ -94,9 +101,21 @@ class Tier:
             self.compiled_from = step + AHEAD
         if self.compiled_from is not None and step >= self.compiled_from:
             # On another attempt the compiler may still be at work: it is waited for here.
-            self._builder.join()
+            if not self._is_built(self._builder):
+                return False
             self._builder = None
             self._switch(self.compiled_from)
+        return True
+
+    def _is_built(self, builder: threading.Thread) -> bool:
+        """Wait for the compiler; return False if the run is to stop first.
+
+        The compiler goes on, and what it makes is kept for the next who asks.
+        """
+        while builder.is_alive():
+            builder.join(LOOK)
+            if builder.is_alive() and self._stop():
+                return False
         return True
 
     def _ready(self) -> bool:

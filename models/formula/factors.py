@@ -16,6 +16,9 @@ from models.formula.tokens import place
 
 Array = NDArray[Any]
 
+#: Numbers are smaller than this, so that their squares are numbers too.
+LARGEST = 1e150
+
 
 @dataclass(frozen=True)
 class Categories:
@@ -92,9 +95,14 @@ class Factors:
         """
         with np.errstate(all="ignore"):
             values = self._number(node)
-        if not np.isfinite(values).all():
-            row = int(np.argwhere(~np.isfinite(values))[0][0])
-            raise DataError(place(start(node)), f"{written(node)} is no finite number at row {row}")
+            wrong = ~(np.abs(values) < LARGEST)
+        if wrong.any():
+            row = int(np.argwhere(wrong)[0][0])
+            if np.isfinite(values[row]).all():
+                what = f"beyond {LARGEST:g} at row {row}, so that its square is none; rescale it"
+            else:
+                what = f"no finite number at row {row}"
+            raise DataError(place(start(node)), f"{written(node)} is {what}")
         return values
 
     def column(self, node: Name) -> Column:
@@ -113,7 +121,7 @@ class Factors:
         if isinstance(column, Texts):
             levels, codes = np.asarray(column.levels, dtype=object), column.codes
         else:
-            if column.dtype.kind == "f" and not (column == np.round(column)).all():
+            if column.dtype.kind == "f" and not _whole(column):
                 raise DefinitionError(
                     place(node.column),
                     f"'{node.name}' holds reals, which are no levels; write it as a number, "
@@ -128,7 +136,7 @@ class Factors:
             used = np.unique(codes)
             kept = [levels[index] for index in used]
             return Categories(np.searchsorted(used, codes), tuple(kept))
-        order = list(self._orders[name])
+        order, there = set(self._orders[name]), set(levels)
         for code, level in enumerate(levels):
             if level not in order and (codes == code).any():
                 row = int((codes == code).argmax())
@@ -136,9 +144,10 @@ class Factors:
                     f"data.{name}[{row}]",
                     f"the level {shown(level)!r} is not among `levels`; add it there",
                 )
-        kept = [level for level in order if level in levels]
-        place_of = np.array([kept.index(level) if level in kept else -1 for level in levels])
-        return Categories(place_of[codes], tuple(kept))
+        kept = [level for level in self._orders[name] if level in there]
+        place_of = {level: index for index, level in enumerate(kept)}
+        places = np.array([place_of.get(level, -1) for level in levels])
+        return Categories(places[codes], tuple(kept))
 
     def _number(self, node: Node) -> Array:
         match node:
@@ -178,6 +187,11 @@ class Factors:
         except (ValueError, TypeError) as error:
             said = str(error).split("\n")[0][:200]
             raise DefinitionError(place(node.column), f"{node.function}: {said}") from None
+
+
+def _whole(column: Array) -> bool:
+    """Return whether real numbers are integers that a float64 tells apart."""
+    return bool(((column == np.round(column)) & (np.abs(column) < 2**53)).all())
 
 
 def _integer(node: Node) -> int:

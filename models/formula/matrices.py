@@ -17,7 +17,7 @@ import scipy.linalg
 from numpy.typing import NDArray
 
 from models.errors import DataError, TooLargeError
-from models.formula.factors import Categories, Factors, Values
+from models.formula.factors import LARGEST, Categories, Factors, Values
 from models.formula.syntax import Node, start, written
 from models.formula.terms import Effects, Term
 from models.formula.tokens import place
@@ -31,6 +31,10 @@ MAX_NUMBERS = 2**28
 BLOCK = 4096
 #: A column is a combination of those before it when no more than this part of it is new.
 TOLERANCE = 1e-9
+#: Factors with levels in one interaction: how they are coded is asked of every subset of them.
+MAX_FACTORS = 8
+#: Below this the square of a column's largest entry is nothing.
+SMALLEST = 1e-150
 
 
 @dataclass(frozen=True)
@@ -57,13 +61,32 @@ def design_matrix(effects: Effects, factors: Factors) -> Matrix:
     found = list(_columns(effects.intercept, variables))
     columns = [column for column, _ in found]
     matrix = np.empty((factors.rows, len(columns)))
-    for first in range(0, factors.rows, BLOCK):
-        rows = slice(first, first + BLOCK)
-        for index, column in enumerate(columns):
-            matrix[rows, index] = column.values(rows)
+    sizes = np.zeros(len(columns))
+    with np.errstate(all="ignore"):
+        for first in range(0, factors.rows, BLOCK):
+            rows = slice(first, first + BLOCK)
+            for index, column in enumerate(columns):
+                values = column.values(rows)
+                matrix[rows, index] = values
+                # Which keeps a NaN, as of an infinity times 0.
+                largest = np.maximum(values.max(), -values.min())
+                sizes[index] = np.maximum(sizes[index], largest)
+    _check_scale(sizes, found)
     return Matrix(
         matrix, tuple(column.label for column in columns), tuple(term for _, term in found)
     )
+
+
+def _check_scale(sizes: Array, found: Sequence[tuple["_Column", Term]]) -> None:
+    """Refuse columns whose largest entries have squares that no float64 holds."""
+    wrong = ~((sizes == 0) | ((sizes > SMALLEST) & (sizes < LARGEST)))
+    if wrong.any():
+        column, term = found[int(wrong.argmax())]
+        raise DataError(
+            place(term.column),
+            f"the largest entry of {column.label} is {sizes[wrong.argmax()]:g} in size, whose "
+            "square is beyond a float64; rescale its columns",
+        )
 
 
 def check_rank(matrix: Matrix, values: Array) -> None:
@@ -233,6 +256,13 @@ def _check_size(terms: Sequence[Term], values: Mapping[str, Values], rows: int) 
 
     total = 0
     for term in terms:
+        leveled = sum(isinstance(values[written(f)], Categories) for f in term.factors)
+        if leveled > MAX_FACTORS:
+            raise TooLargeError(
+                place(term.column),
+                f"{term.label} is an interaction of {leveled} factors with levels; the limit is "
+                f"{MAX_FACTORS}: leave some out",
+            )
         total += math.prod(map(width, term.factors))
         if total > MAX_COLUMNS or total * rows > MAX_NUMBERS:
             raise TooLargeError(

@@ -15,6 +15,8 @@ from models.formula.tokens import Kind, Token, refusal, tokens
 
 #: Brackets within brackets, signs before signs, powers of powers.
 MAX_DEPTH = 40
+#: Levels of the tree, of which a sum is one however long it is: whoever reads it goes as deep.
+MAX_HEIGHT = 120
 
 
 def parse(text: str) -> tuple[Node, Node]:
@@ -45,6 +47,8 @@ class _Parser:
         self._tokens = found
         self._next = 0
         self._depth = 0
+        #: Levels of the node that was read last.
+        self._height = 0
 
     def formula(self) -> tuple[Node, Node]:
         """Read all of it."""
@@ -69,6 +73,7 @@ class _Parser:
         if self._depth > MAX_DEPTH:
             raise refusal(self._token.column, f"nested deeper than {MAX_DEPTH}; write fewer ( )")
         left, joined = self._signed(inside), 0
+        height = self._height
         while (binding := self._binding(inside)) is not None and binding >= loosest:
             operator = self._advance()
             joined += binding > 1 or inside
@@ -77,9 +82,17 @@ class _Parser:
             # All group from the left but the power.
             tighter = binding if operator.text == "**" else binding + 1
             right = self.expression(tighter, inside=inside)
+            tight = binding > 1 or inside
+            height = self._checked(max(height + tight, self._height + 1), operator)
             left = Binary(operator.text, left, right, operator.column)
         self._depth -= 1
+        self._height = height
         return left
+
+    def _checked(self, height: int, token: Token) -> int:
+        if height > MAX_HEIGHT:
+            raise refusal(token.column, f"a tree of more than {MAX_HEIGHT} levels; write fewer ( )")
+        return height
 
     @property
     def _token(self) -> Token:
@@ -99,10 +112,12 @@ class _Parser:
             return self._primary(inside=inside)
         sign = self._advance()
         operand = self.expression(BINDING["**"], inside=inside)
+        self._height = self._checked(self._height + 1, sign)
         return operand if sign.text == "+" else Unary("-", operand, sign.column)
 
     def _primary(self, *, inside: bool) -> Node:
         token = self._token
+        self._height = 0
         if token.kind is Kind.NUMBER:
             self._advance()
             return Number(token.text, token.column)
@@ -115,8 +130,9 @@ class _Parser:
         self._advance()
         node = self.expression(0, inside=inside)
         if not inside and self._token.text == "|":
-            bar = self._advance()
+            bar, effects = self._advance(), self._height
             node = Bar(node, self.expression(0, inside=False), bar.column)
+            self._height = self._checked(max(effects, self._height) + 1, bar)
         self._close(token)
         return node
 
@@ -128,9 +144,11 @@ class _Parser:
         opening = self._advance()
         arguments: list[Node] = []
         keywords: list[tuple[str, Node]] = []
+        height = 0
         while True:
             keyword = self._keyword(name.text, [known for known, _ in keywords])
             value = self.expression(0, inside=True)
+            height = max(height, self._height)
             if keyword is not None:
                 keywords.append((keyword, value))
             elif keywords:
@@ -141,6 +159,7 @@ class _Parser:
                 break
             self._advance()
         self._close(opening)
+        self._height = self._checked(height + 1, name)
         call = Call(name.text, tuple(arguments), tuple(keywords), name.column)
         FUNCTIONS[name.text].check(call)
         return call

@@ -133,9 +133,11 @@ def _check_levels(levels: Mapping[str, Sequence[Level]], formula: Formula) -> No
         if column not in formula.columns:
             hint = did_you_mean(column, formula.columns) or "; remove it"
             raise DefinitionError(path, f"the formula does not name '{column}'{hint}")
+        seen: set[Level] = set()
         for index, level in enumerate(order):
-            if level in order[:index]:
+            if level in seen:
                 raise DefinitionError(f"{path}[{index}]", "this level stands twice")
+            seen.add(level)
 
 
 def _priors(

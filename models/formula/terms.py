@@ -27,6 +27,8 @@ from models.formula.tokens import refusal
 
 #: Terms of one formula.
 MAX_TERMS = 1000
+#: Products of two terms that one formula is made of: powers of powers could ask for any number.
+MAX_PRODUCTS = 50_000
 
 
 @dataclass(frozen=True)
@@ -101,9 +103,10 @@ def read_formula(text: str) -> Formula:
     """
     response, right = parse(text)
     _check_response(response)
-    parts = _read(right)
+    work = _Work()
+    parts = _read(right, work)
     population = _effects(parts)
-    groups = tuple(found for bar in parts.bars for found in _groups(bar))
+    groups = tuple(found for bar in parts.bars for found in _groups(bar, work))
     if not (population.intercept or population.terms or groups):
         raise refusal(start(right), "there are no terms; write `1` for an intercept")
     return Formula(response, population, groups, parts.offsets)
@@ -115,7 +118,7 @@ def read_term(text: str) -> Term:
     Raises:
         DefinitionError: it is none, or more than one.
     """
-    parts = _read(parse_terms(text))
+    parts = _read(parse_terms(text), _Work())
     if len(parts.terms) != 1 or parts.bars or parts.offsets or parts.intercept is not None:
         raise refusal(1, "write one term")
     return parts.terms[0]
@@ -132,20 +135,37 @@ class _Parts:
     offsets: tuple[Node, ...] = ()
 
 
-def _read(node: Node) -> _Parts:
+class _Work:
+    """Counts down the products of terms that one formula may ask for."""
+
+    def __init__(self) -> None:
+        self._left = MAX_PRODUCTS
+
+    def spend(self, count: int, column: int) -> None:
+        """Take some.
+
+        Raises:
+            DefinitionError: they are more than what is left.
+        """
+        self._left -= count
+        if self._left < 0:
+            raise refusal(column, f"more than {MAX_PRODUCTS} products of terms; write fewer")
+
+
+def _read(node: Node, work: _Work) -> _Parts:
     match node:
         case Number():
             if node.text not in ("0", "1"):
                 raise refusal(node.column, f"a term is no number; write 0, 1 or I({node.text} * x)")
             return _Parts(intercept=node.text == "1")
         case Unary():
-            return _less(_Parts(), _read(node.operand), node.column)
+            return _less(_Parts(), _read(node.operand, work), node.column)
         case Bar():
             return _Parts(bars=(node,))
         case Binary(operator="+" | "-"):
-            return _sum(node)
+            return _sum(node, work)
         case Binary():
-            return _combined(node)
+            return _combined(node, work)
         case Call(function="offset"):
             _check_numeric(node)
             return _Parts(offsets=(node.arguments[0],))
@@ -153,16 +173,16 @@ def _read(node: Node) -> _Parts:
     return _Parts((Term((node,), start(node)),))
 
 
-def _sum(node: Binary) -> _Parts:
+def _sum(node: Binary, work: _Work) -> _Parts:
     """Read a sum from the left, without recursion: it may have a thousand terms."""
     summands: list[Binary] = []
     first: Node = node
     while isinstance(first, Binary) and first.operator in ("+", "-"):
         summands.append(first)
         first = first.left
-    found = _read(first)
+    found = _read(first, work)
     for summand in reversed(summands):
-        right = _read(summand.right)
+        right = _read(summand.right, work)
         if summand.operator == "+":
             found = _more(found, right)
         else:
@@ -172,23 +192,23 @@ def _sum(node: Binary) -> _Parts:
     return found
 
 
-def _combined(node: Binary) -> _Parts:
+def _combined(node: Binary, work: _Work) -> _Parts:
     if node.operator == "**":
-        return _power(node)
-    left, right = _read(node.left), _read(node.right)
+        return _power(node, work)
+    left, right = _read(node.left, work), _read(node.right, work)
     for parts in (left, right):
         if parts.bars or parts.offsets or parts.intercept is not None:
             raise refusal(
                 node.column, f"`{node.operator}` joins terms, not numbers, offsets or `( | )`"
             )
     if node.operator == ":":
-        return _Parts(_products(left.terms, right.terms, node.column))
+        return _Parts(_products(left.terms, right.terms, node.column, work))
     if node.operator == "*":
-        return _crossed(left, right, node.column)
+        return _crossed(left, right, node.column, work)
     whole = left.terms[0]
     for term in left.terms[1:]:
         whole = _product(whole, term)
-    return _more(left, _Parts(_products((whole,), right.terms, node.column)))
+    return _more(left, _Parts(_products((whole,), right.terms, node.column, work)))
 
 
 def _more(left: _Parts, right: _Parts) -> _Parts:
@@ -206,14 +226,14 @@ def _less(left: _Parts, right: _Parts, column: int) -> _Parts:
     return replace(left, terms=kept, intercept=intercept)
 
 
-def _crossed(left: _Parts, right: _Parts, column: int) -> _Parts:
-    return _more(_more(left, right), _Parts(_products(left.terms, right.terms, column)))
+def _crossed(left: _Parts, right: _Parts, column: int, work: _Work) -> _Parts:
+    return _more(_more(left, right), _Parts(_products(left.terms, right.terms, column, work)))
 
 
-def _power(node: Binary) -> _Parts:
+def _power(node: Binary, work: _Work) -> _Parts:
     if not isinstance(node.right, Number) or not 1 <= node.right.value <= 10:
         raise refusal(node.column, "write a power of terms from 1 to 10, or I(x**2) for a square")
-    once = _read(node.left)
+    once = _read(node.left, work)
     if once.bars or once.offsets or once.intercept is not None:
         raise refusal(node.column, "`**` is of terms, not of numbers, offsets or `( | )`")
     if len(once.terms) == 1 and node.right.value != 1:
@@ -223,11 +243,14 @@ def _power(node: Binary) -> _Parts:
         )
     found = once
     for _ in range(int(node.right.value) - 1):
-        found = _crossed(found, once, node.column)
+        found = _crossed(found, once, node.column, work)
     return found
 
 
-def _products(left: Iterable[Term], right: tuple[Term, ...], column: int) -> tuple[Term, ...]:
+def _products(
+    left: tuple[Term, ...], right: tuple[Term, ...], column: int, work: _Work
+) -> tuple[Term, ...]:
+    work.spend(len(left) * len(right), column)
     found = _distinct(_product(a, b) for a in left for b in right)
     if len(found) > MAX_TERMS:
         raise refusal(column, f"more than {MAX_TERMS} terms; write fewer")
@@ -255,8 +278,8 @@ def _effects(parts: _Parts) -> Effects:
     return Effects(parts.intercept is not False, tuple(ordered))
 
 
-def _groups(bar: Bar) -> list[GroupEffects]:
-    parts, by = _read(bar.effects), _read(bar.group)
+def _groups(bar: Bar, work: _Work) -> list[GroupEffects]:
+    parts, by = _read(bar.effects, work), _read(bar.group, work)
     for side in (parts, by):
         if side.bars or side.offsets:
             raise refusal(bar.column, "`( | )` holds terms, not offsets or another `( | )`")

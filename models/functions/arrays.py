@@ -6,7 +6,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from models.context import Context, StaticInt, Value
+from models.context import Context, StaticInt, Value, bounded
 from models.functions.table import Function, common, dimension, listed, sizes
 
 
@@ -172,7 +172,7 @@ def _count(context: Context, /, input: Value) -> Value:
 
 def _integer(context: Context, /, x: Value) -> Value:
     if isinstance(x, float):
-        return int(x)
+        return bounded(int(x))
     if isinstance(x, Tensor):
         return x.long()
     return x if isinstance(x, StaticInt) else context.static(x, "int(...)")

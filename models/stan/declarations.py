@@ -102,6 +102,8 @@ def _plainly(written: _Written) -> str:
 def _statements(block: str) -> Iterator[str]:
     """Yield the statements at the top of a block; those with a body in braces lose their end."""
     start = depth = 0
+    # Of the statement at hand, asked once: it may have a hundred thousand lists in braces.
+    declares: bool | None = None
     for i, letter in enumerate(block):
         if letter in _OPEN:
             depth += 1
@@ -109,10 +111,13 @@ def _statements(block: str) -> Iterator[str]:
             depth -= 1
         over = letter == ";" and depth == 0
         # A loop or a condition ends with its braces; a list of numbers in braces does not.
-        body = letter == "}" and depth == 0 and not _is_declaration(block[start : i + 1])
-        if over or body:
+        if letter == "}" and depth == 0:
+            if declares is None:
+                declares = _is_declaration(block[start : i + 1])
+            over = not declares
+        if over:
             yield block[start:i]
-            start = i + 1
+            start, declares = i + 1, None
 
 
 def _is_declaration(statement: str) -> bool:
@@ -166,14 +171,14 @@ def _end(text: str, opened: int, closing: str = "") -> int:
 
 def _parts(text: str) -> list[str]:
     """Split at the commas outside of brackets."""
-    parts, depth = [""], 0
-    for letter in text:
+    parts: list[str] = []
+    start = depth = 0
+    for i, letter in enumerate(text):
         depth += (letter in _OPEN) - (letter in _CLOSED)
         if letter == "," and depth == 0:
-            parts.append("")
-        else:
-            parts[-1] += letter
-    return parts
+            parts.append(text[start:i])
+            start = i + 1
+    return [*parts, text[start:]]
 
 
 def _support(type_: str, constraint: str) -> str:

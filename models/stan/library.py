@@ -267,8 +267,8 @@ class _Message:
             self._c.bs_free_error_msg(self._pointer)
 
     def text(self) -> str:
-        """Return the message."""
-        return (self._pointer.value or b"").decode("utf-8", "replace")
+        """Return the message, or its beginning: a program may write any number of numbers in it."""
+        return (self._pointer.value or b"")[:MESSAGE].decode("utf-8", "replace")
 
 
 def _fill_nan(address: int, count: int) -> None:

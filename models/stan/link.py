@@ -173,13 +173,13 @@ class Link:
             raise self.death() from None
 
     def _exactly(self, size: int) -> bytes:
-        body = b""
+        body = bytearray()
         while len(body) < size:
             part = self.channel.recv(size - len(body))
             if not part:
                 raise ConnectionResetError
             body += part
-        return body
+        return bytes(body)
 
 
 def library() -> str:

@@ -23,8 +23,11 @@ _BLOCKS = (
 #: What a program keeps that shall have the density of its transforms alone.
 _OF_TRANSFORMS = ("functions", "data", "transformed data", "parameters")
 _HEAD = re.compile(r"\b(" + "|".join(name.replace(" ", r"\s+") for name in _BLOCKS) + r")\s*\{")
-_SILENT = re.compile(r'//[^\n]*|/\*.*?\*/|"[^"\n]*"', re.DOTALL)
+#: Comments and texts. A lone carriage return ends a line too, and a comment that nobody ends ends
+#: with the program.
+_SILENT = re.compile(r'//[^\n\r]*|/\*.*?(?:\*/|\Z)|"[^"\n\r]*"', re.DOTALL)
 _INCLUDE = re.compile(r"#\s*include\b")
+_BRACE = re.compile(r"[{}]")
 
 
 class StanText:
@@ -50,7 +53,7 @@ class StanText:
                 position(source, found.start()), "no character of a text; remove it"
             )
         self.source = source
-        self._blank = _SILENT.sub(lambda m: re.sub(r"[^\n]", " ", m[0]), source)
+        self._blank = _SILENT.sub(lambda m: re.sub(r"[^\n\r]", " ", m[0]), source)
         include = _INCLUDE.search(self._blank)
         if include is not None:
             raise DefinitionError(
@@ -104,8 +107,8 @@ def position(source: str, index: int) -> str:
 def _closing(text: str, opened: int) -> int:
     """Return where the brace that opens there is closed; the text's end where it is not."""
     depth = 0
-    for found in re.finditer(r"[{}]", text[opened:]):
+    for found in _BRACE.finditer(text, opened):
         depth += 1 if found[0] == "{" else -1
         if depth == 0:
-            return opened + found.start()
+            return found.start()
     return len(text)

@@ -43,6 +43,8 @@ class GatewaySettings(BaseSettings):
     dataset_memory: int = 2 * 2**30
     #: Bytes of draws that one job may produce.
     max_draws_bytes: int = 4 * 2**30
+    #: Bytes that one job may be estimated to hold at a time: beyond it no worker would do.
+    max_job_memory: int = Field(default=64 * 2**30, ge=0)
     #: Processes that check models.
     checkers: int = 2
     #: Seconds of processor time that the check of one model may take.

@@ -62,6 +62,7 @@ def submit(deps: Deps, caller: Caller, posted: Any, key: str | None) -> tuple[Jo
     body.engine.check_parameters(parameters)
     limit = deps.settings.max_draws_bytes
     check_draws(body.engine, description, limit, f"engine.{_counting(body.engine)}")
+    _check_memory(body, description, deps.settings.max_job_memory)
     origin = warm_start(deps, owner, body, description)
     sent = canonical(posted.get("data", {}))
     digest = hashlib.sha256(canonical({**posted, "data": None}) + sent).hexdigest()
@@ -157,6 +158,24 @@ def _check_language(
                 f"engine.{field}",
                 "needs the log likelihood of every observation; declare it as the generated "
                 f"quantity '{POINTWISE}'",
+            )
+
+
+def _check_memory(body: JobRequest, description: Mapping[str, Any], limit: int) -> None:
+    """Refuse what no worker has the memory for, with the number and what asks for it.
+
+    Raises:
+        TooLargeError: it would take more than `limit` bytes.
+    """
+    dim = sum(p["size"] for p in description["parameters"])
+    # Compiled code works on a few chains at a time: it holds no intermediates of all of them.
+    point = 0 if body.tier == "compiled" else description["bytes"] or 0
+    for path, size in body.engine.memory(dim, point).items():
+        if size > limit:
+            raise TooLargeError(
+                path,
+                f"this run would hold about {size / 2**30:.1f} GiB at a time for {dim} unknowns, "
+                f"and the limit is {limit / 2**30:g} GiB; write a smaller or plainer one",
             )
 
 

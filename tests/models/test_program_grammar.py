@@ -5,6 +5,7 @@ import pytest
 from models.definition import PyroDefinition
 from models.errors import DefinitionError
 from models.programs import build_program
+from tests.escapes import EXPRESSIONS, TEXTS, label
 from tests.models.running import body
 
 LIKELIHOOD = "pyro.sample('y', dist.Normal(0., 1.), obs=y)"
@@ -157,61 +158,13 @@ def test_refuses_a_signature(source: str, path: str, fragment: str) -> None:
     assert fragment in error.message
 
 
-#: Known ways out of sandboxes made of Python text.
-ESCAPES = [
-    "().__class__.__base__.__subclasses__()",
-    "().__class__.__mro__[1].__subclasses__()[0]",
-    "y.sum.__globals__['os']",
-    "torch.exp.__self__",
-    "(lambda: 0).__code__",
-    "[c for c in ().__class__.__base__.__subclasses__()]",
-    "'{0.__init__.__globals__}'.format(y)",
-    "''.join(['a'])",
-    "(i for i in y).gi_frame.f_back.f_builtins",
-    "getattr(torch, 'load')('f')",
-    "vars(torch)['load']('f')",
-    "type('X', (), {})",
-    "globals()['__builtins__']",
-    "breakpoint()",
-    "input()",
-    "compile('1', 'f', 'eval')",
-    "torch.Tensor.__init__",
-    "torch.utils.cpp_extension.load('a', 'b')",
-    "torch.jit.load('f')",
-    "torch.serialization.load('f')",
-    "torch.distributions.torch.load('f')",
-    "dist.torch.load('f')",
-    "dist.__loader__",
-    "pyro.__builtins__",
-    "pyro.infer.SVI",
-    "dist.constraints.__class__",
-    "dist.constraints.interval.__globals__",
-    "math.__loader__.load_module('os')",
-    "os.system('true')",
-    "y.__getattribute__('data')",
-    "y.share_memory_()",
-    "y.apply_(exp)",
-    "y.map_(y, exp)",
-    "y.storage()",
-    "y.tolist()",
-    "y.copy_(y)",
-    "y.exp_()",
-    "torch.from_file('f')",
-    "torch.set_default_dtype(torch.float16)",
-    "(yield y)",
-    "__debug__",
-    "exp.implementation",
-    "dist.Normal.expand",
-    "ｅｘｐ(y)",
-    "ｔorch.load('f')",
-    "y.__ｃlass__",
-]
-
-
-@pytest.mark.parametrize("text", ESCAPES)
+@pytest.mark.parametrize("text", TEXTS, ids=label)
 def test_no_way_out(text: str) -> None:
-    error = refused(f"def model(y):\n    {LIKELIHOOD}\n    if 0:\n        x = {text}\n")
-    assert error.path.startswith("line 4, column ")
+    error = refused(body("mu = 2 * y", LIKELIHOOD, "if 0:", f"    x = {text}"))
+    # Python's parser does not say where it was when it ran out of stack.
+    deep = text in (*EXPRESSIONS["nesting"], *EXPRESSIONS["length"])
+    assert error.path.startswith("line " if deep else "line 5, column ")
+    assert error.message
 
 
 def test_a_local_variable_may_hide_a_function() -> None:

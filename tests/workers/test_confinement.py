@@ -3,11 +3,13 @@
 import json
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from workers.confinement import address_space, machine_memory, peak_memory
+from workers import confinement
+from workers.confinement import address_space, machine_memory, memory_kills, peak_memory, sizes
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="limits are Linux's")
 
@@ -65,3 +67,23 @@ def test_sizes_are_read() -> None:
     assert taken is not None
     assert 64 * MIB < peak_memory() < there
     assert peak_memory() < taken
+
+
+def test_those_that_the_system_killed_are_counted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert memory_kills() is not None
+    container, machine = tmp_path / "memory.events", tmp_path / "vmstat"
+    monkeypatch.setattr(confinement, "_KILLS", (container, machine))
+    assert memory_kills() is None
+    machine.write_text("nr_free_pages 7\noom_kill 4\n")
+    assert memory_kills() == 4
+    container.write_text("low 0\nhigh 3\noom 2\noom_kill 1\n")
+    assert memory_kills() == 5
+    container.write_text("nothing of the kind\n")
+    assert memory_kills() == 4
+
+
+def test_sizes_are_told_in_words() -> None:
+    assert sizes(3 << 29, 16 << 30) == " (it held 1.5 GiB at most, of 16.0 GiB there)"
+    assert sizes(1 << 30, None) == " (it held 1.0 GiB at most)"

@@ -1,5 +1,8 @@
 """Exceptions become problems; what is ours stays in the log."""
 
+import errno
+import re
+
 import pytest
 import torch
 
@@ -32,13 +35,25 @@ def test_a_known_failure_has_its_kind_and_sentence() -> None:
         MemoryError(),
         torch.OutOfMemoryError("x"),
         RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 8 bytes"),
+        RuntimeError("std::bad_alloc"),
+        RuntimeError("can't start new thread"),
+        RuntimeError("native code did nothing: memory is exhausted"),
+        OSError(errno.ENOMEM, "Cannot allocate memory"),
     ],
 )
 def test_memory_running_out_is_told_and_the_worker_replaced(error: Exception) -> None:
     receipt = failure(error)
     assert receipt.error is not None
     assert receipt.error["type"].endswith(":out-of-memory")
+    assert re.search(r"it held \d+\.\d GiB at most, of \d+\.\d GiB there", receipt.error["detail"])
     assert receipt.fault
+
+
+@pytest.mark.parametrize("error", [OSError(errno.ENOSPC, "full"), RuntimeError("no"), ValueError()])
+def test_what_is_no_want_of_memory_is_not_told_as_one(error: Exception) -> None:
+    receipt = failure(error)
+    assert receipt.error is not None
+    assert receipt.error["type"].endswith(":internal")
 
 
 def test_anything_else_is_ours_and_tells_nothing() -> None:

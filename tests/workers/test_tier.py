@@ -1,5 +1,6 @@
 """When a run changes its tier, and what happens when it cannot."""
 
+import threading
 import time
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from models.definition import parse_definition
 from models.toolchain import default_cache
 from models.traced import TracedDensity
 from tests.models.running import EIGHT, body
+from tests.workers.slow_compiler import slow_compiler
 from workers.tier import AHEAD, Tier, Wish
 
 #: Steps that are as long as a small model's; compiling the runtime and a model takes seconds.
@@ -141,3 +143,29 @@ def test_both_tiers_agree(tmp_path: Path) -> None:
     tier(on, "compiled", cache=tmp_path).start()
     after = on.value_and_grad(z), on.constrain(z)
     torch.testing.assert_close(after, before, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("compiled_from", [None, 0, 3])
+def test_a_run_that_is_to_stop_waits_for_no_compiler(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, compiled_from: int | None
+) -> None:
+    on, row, asked = density(), Row(), threading.Event()
+    wish: Wish = "compiled" if compiled_from is None else "auto"
+    with slow_compiler(tmp_path, monkeypatch) as compiler:
+        one = Tier(on, default_cache(), wish=wish, compiled_from=compiled_from, stop=asked.is_set)
+        timer = threading.Timer(0.5, asked.set)
+        timer.start()
+        began = time.monotonic()
+        one.start()
+        # It goes on for as long as it does not need the code.
+        steps = [one.before(step, row.record) for step in range(compiled_from or 0)]
+        going = one.before(compiled_from or 0, row.record)
+        taken = time.monotonic() - began
+        compiler.wait()
+    assert 0.4 < taken < 2.5
+    assert all(steps)
+    # Asked for from the start it has not begun to step: whoever started it looks for itself.
+    assert going is (compiled_from is None)
+    assert on.tier == "interpreted"
+    assert row.steps == []
+    timer.join()

@@ -11,9 +11,9 @@ from importlib.metadata import version
 import torch
 
 from models.cache import Cache
-from workers.confinement import confine
+from workers.confinement import confine, machine_memory, peak_memory
 from workers.dispatch.control import RunControl
-from workers.dispatch.task import Batch, Event, Greeting, Proposal, Receipt, Task
+from workers.dispatch.task import Batch, Event, Footprint, Greeting, Proposal, Receipt, Task
 from workers.execute import execute
 from workers.failure import failure
 from workers.plan import Plan
@@ -34,6 +34,7 @@ class Worker:
         """
         self._host = socket.gethostname()
         self._owns_threads = threads is not None
+        self._there = machine_memory()
         if threads is not None:
             torch.set_num_threads(threads)
             confine()
@@ -86,7 +87,10 @@ class Worker:
         with self._news:
             self._news.wait_for(self._has_news, timeout=wait)
             batch = Batch(
-                events=tuple(self._events), proposal=self._proposal, receipt=self._receipt
+                events=tuple(self._events),
+                proposal=self._proposal,
+                receipt=self._receipt,
+                footprint=self._footprint(),
             )
             self._events, self._proposal = [], None
         return batch.model_dump_json().encode()
@@ -123,6 +127,9 @@ class Worker:
             # A plan that the run does not wait for any more is none.
             self._receipt, self._job, self._proposal = receipt, None, None
             self._news.notify_all()
+
+    def _footprint(self) -> Footprint | None:
+        return Footprint(held=peak_memory(), there=self._there) if self._owns_threads else None
 
     def _has_news(self) -> bool:
         return bool(self._events) or self._proposal is not None or self._receipt is not None

@@ -8,7 +8,12 @@ from typing import TypeVar
 
 import structlog
 
-from workers.dispatch.backend import AbstractBackend, AbstractRun, WorkerLostError
+from workers.dispatch.backend import (
+    AbstractBackend,
+    AbstractRun,
+    MemoryLostError,
+    WorkerLostError,
+)
 from workers.dispatch.lease import Lease
 from workers.dispatch.task import Batch, Proposal, Receipt, Task
 from workers.jobs import JobState
@@ -108,8 +113,8 @@ class Assignment:
             self._log.warning("worker lost", action="lose_worker", cause=error.detail)
             if self._run is not None:
                 self._run.kill()
-            cause = error.detail
-            self._persist(lambda: self.lease.give_up(cause))
+            cause, memory = error.detail, isinstance(error, MemoryLostError)
+            self._persist(lambda: self.lease.give_up(cause, memory=memory))
 
     def _pump(self, run: AbstractRun) -> None:
         """Move events from the worker to the store until the run has ended."""

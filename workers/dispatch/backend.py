@@ -12,6 +12,12 @@ class WorkerLostError(WorkerError):
     kind = "worker-lost"
 
 
+class MemoryLostError(WorkerLostError):
+    """The worker that ran the job was killed because no memory was left."""
+
+    kind = "out-of-memory"
+
+
 class ClusterLostError(WorkerError):
     """The cluster does not answer any more."""
 

@@ -16,15 +16,17 @@ from typing import Any
 import structlog
 from pydantic import ValidationError
 
+from workers.confinement import memory_kills, sizes
 from workers.dispatch.backend import (
     AbstractBackend,
     AbstractRun,
     ClusterLostError,
+    MemoryLostError,
     WorkerLostError,
 )
 from workers.dispatch.connection import Connection
 from workers.dispatch.nodes import Node, living, vacancies
-from workers.dispatch.task import Batch, Greeting, Task
+from workers.dispatch.task import Batch, Footprint, Greeting, Task
 
 log = structlog.get_logger()
 
@@ -40,6 +42,8 @@ LOOK_SECONDS = 2.0
 PAUSE_SECONDS = 10.0
 #: Seconds without an answer after which a cluster is lost.
 LOST_SECONDS = 20.0
+#: A worker elsewhere that dies with so much of its memory taken was killed for want of it.
+FULL = 0.9
 
 
 class Seat:
@@ -136,7 +140,7 @@ class ClusterBackend(AbstractBackend):
         except self._ray.exceptions.RayError as error:
             self.replace(seat)
             raise WorkerLostError(f"the worker did not take the job: {_cause(error)}") from error
-        return ClusterRun(self, self._ray, seat, task.job)
+        return ClusterRun(self, self._ray, seat, task.job, own=self._connection.own)
 
     def close(self) -> None:
         """Kill the workers and leave the cluster."""
@@ -296,7 +300,7 @@ class ClusterBackend(AbstractBackend):
 class ClusterRun(AbstractRun):
     """A task on an actor."""
 
-    def __init__(self, pool: ClusterBackend, ray: Any, seat: Seat, job: str) -> None:
+    def __init__(self, pool: ClusterBackend, ray: Any, seat: Seat, job: str, *, own: bool) -> None:
         self._pool = pool
         self._ray = ray
         self._seat = seat
@@ -304,22 +308,29 @@ class ClusterRun(AbstractRun):
         #: The poll that waits for news at the worker.
         self._asked: Any = None
         self._held = True
+        #: What the worker told last of the memory that it takes.
+        self._footprint: Footprint | None = None
+        #: How many processes of this machine had been killed for want of it; None elsewhere.
+        self._kills = memory_kills() if own else None
 
     def poll(self, wait: float) -> Batch | None:
         """Return the next events; the question stays open when the worker is slow to answer."""
         if self._seat.lost:
-            raise WorkerLostError(f"the node {self._seat.node.host} is gone")
+            raise self._lost(f"the node {self._seat.node.host} is gone")
         if self._asked is None:
             self._asked = self._seat.actor.poll.remote(LONG_POLL_SECONDS)
         answered, _ = self._ray.wait([self._asked], timeout=wait)
         if not answered:
             return None
         try:
-            batch = self._ray.get(self._asked, timeout=CALL_SECONDS)
+            words = self._ray.get(self._asked, timeout=CALL_SECONDS)
         except self._ray.exceptions.RayError as error:
-            raise WorkerLostError(f"the worker died: {_cause(error)}") from error
+            killed = isinstance(error, self._ray.exceptions.OutOfMemoryError)
+            raise self._lost("the worker died", _cause(error), killed=killed) from error
         self._asked = None
-        return Batch.model_validate_json(batch)
+        batch = Batch.model_validate_json(words)
+        self._footprint = batch.footprint or self._footprint
+        return batch
 
     def confirm(self, number: int) -> None:
         """Send the confirmation; a worker that it does not reach proposes again."""
@@ -332,6 +343,20 @@ class ClusterRun(AbstractRun):
     def kill(self) -> None:
         """Kill the actor and start another."""
         self.close(fault=True)
+
+    def _lost(self, what: str, why: str = "", *, killed: bool = False) -> WorkerLostError:
+        """Return what is known of the worker's end: was it memory, and how much did it hold?"""
+        last = self._footprint
+        told = "" if last is None else sizes(last.held, last.there)
+        if killed or self._was_memory():
+            return MemoryLostError(f"{what}, killed because no memory was left{told}")
+        return WorkerLostError(f"{what}{told}{': ' if why else ''}{why}")
+
+    def _was_memory(self) -> bool:
+        if self._kills is not None:
+            return (memory_kills() or 0) > self._kills
+        last = self._footprint
+        return last is not None and last.there is not None and last.held > FULL * last.there
 
     def close(self, *, fault: bool = False) -> None:
         """Give the actor back; only the first call counts."""

@@ -86,14 +86,15 @@ class Lease:
         self._bell.ring(WORK)
         return released
 
-    def give_up(self, cause: str) -> None:
+    def give_up(self, cause: str, *, memory: bool = False) -> None:
         """Let the job be taken from us, its worker being lost; the attempt is counted.
 
         Args:
             cause: a clause for the job's log, and for its problem if this was the last attempt.
+            memory: whether it was killed for want of memory.
         """
         self.lost.set()
-        self._store.give_up(self.job.id, self.token, cause)
+        self._store.give_up(self.job.id, self.token, cause, memory=memory)
         self.ring()
         self._bell.ring(WORK)
 

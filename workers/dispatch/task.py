@@ -98,9 +98,19 @@ class Proposal(Message):
     plan: Plan
 
 
+class Footprint(Message):
+    """What a worker's process takes of the memory of its machine or container, in bytes."""
+
+    #: The most that it has held at a time.
+    held: int
+    there: int | None = None
+
+
 class Batch(Message):
     """The events since the last poll, in order; the receipt comes with or after the last one."""
 
     events: tuple[Event, ...] = ()
     proposal: Proposal | None = None
     receipt: Receipt | None = None
+    #: Of a worker with a process of its own: what to tell of it should it be killed.
+    footprint: Footprint | None = None

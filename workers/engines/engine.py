@@ -19,6 +19,9 @@ from workers.results import Findings, Outcome
 
 #: By unknown, the plates that it is in.
 Plates = Mapping[str, Sequence[str | None]]
+#: Vectors of `D` numbers that a run holds for each of its points, about: positions, gradients,
+#: directions, what was learnt on the way. And of matrices: itself, its factor, two moments.
+VECTORS, MATRICES = 16, 4
 
 
 class EngineOptions(BaseModel):
@@ -37,6 +40,15 @@ class EngineOptions(BaseModel):
             TooLargeError: it is too large for these options; the path is theirs.
             DefinitionError: its unknowns are not of the kind that they need.
         """
+
+    def memory(self, dim: int, point: int) -> Mapping[str, int]:
+        """Return about how many bytes a run holds at a time, by the path of what asks for them.
+
+        Args:
+            dim: the model's unconstrained coordinates, `D`.
+            point: bytes of all intermediates of one evaluation at one point.
+        """
+        return {}
 
     def check_parameters(self, parameters: Sequence[Parameter]) -> None:
         """Refuse, before anything runs, what these options say of a model's parameters.

@@ -7,6 +7,7 @@ moments and marginal densities (JASA 81, 1986). Importance weights of its draws 
 """
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import ClassVar, Literal
 
@@ -16,7 +17,7 @@ from torch import Tensor
 
 from models.density import AbstractLogDensity, Target
 from models.errors import TooLargeError
-from workers.engines.engine import AbstractEngine, Draws, EngineOptions, Info, Plates
+from workers.engines.engine import VECTORS, AbstractEngine, Draws, EngineOptions, Info, Plates
 from workers.engines.kernels.approximation import BLOCK, JUDGED_BY, conclude
 from workers.engines.kernels.ascent import HESSIAN_LIMIT, AscentState, start_ascent, step_ascent
 from workers.engines.kernels.ascent_report import climb_message, heights
@@ -51,6 +52,10 @@ class LaplaceOptions(EngineOptions):
         le=1,
         description="Stop climbing when one more step promises less than this, in nats.",
     )
+
+    def memory(self, dim: int, point: int) -> Mapping[str, int]:
+        """Return the bytes of the points that climb."""
+        return {"engine.paths": self.paths * (8 * VECTORS * dim + point)}
 
     def check(self, dim: int, plates: Plates | None = None) -> None:
         """Refuse a Hessian that is too large.

@@ -9,6 +9,7 @@ Pareto-smoothed, and their k says how good the result is.
 """
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import ClassVar, Literal
 
@@ -17,7 +18,7 @@ from pydantic import ConfigDict, Field
 from torch import Tensor
 
 from models.density import AbstractLogDensity, Target
-from workers.engines.engine import AbstractEngine, Draws, EngineOptions, Info
+from workers.engines.engine import VECTORS, AbstractEngine, Draws, EngineOptions, Info
 from workers.engines.kernels.approximation import JUDGED_BY, conclude
 from workers.engines.kernels.initial import find_initial
 from workers.engines.kernels.inverse_hessian import Normals
@@ -58,6 +59,10 @@ class PathfinderOptions(EngineOptions):
     max_iterations: int = Field(
         default=1000, ge=1, le=1_000_000, description="Iterations of an ascent at the most."
     )
+
+    def memory(self, dim: int, point: int) -> Mapping[str, int]:
+        """Return the bytes of the paths."""
+        return {"engine.paths": self.paths * (8 * VECTORS * dim + point)}
 
 
 @dataclass(frozen=True)

@@ -13,10 +13,11 @@ from pydantic import ConfigDict, Field
 from torch import Tensor
 
 from models.density import AbstractLogDensity
-from models.errors import UnavailableError
+from models.errors import TooLargeError, UnavailableError
 from models.stan.density import StanDensity
-from models.stan.link import RefusedError
-from workers.engines.engine import AbstractEngine, Draws, Info
+from models.stan.link import MEMORY, RefusedError
+from models.stan.sampling import STATISTICS
+from workers.engines.engine import AbstractEngine, Draws, Info, Plates
 from workers.engines.kernels import sampler
 from workers.engines.kernels.options import AbstractChainOptions
 from workers.errors import NoInitialPointError
@@ -58,6 +59,20 @@ class StanOptions(AbstractChainOptions):
         le=15,
         description="Doublings of a trajectory at the most: up to 2^depth - 1 leapfrogs a draw.",
     )
+
+    def check(self, dim: int, plates: Plates | None = None) -> None:
+        """Refuse draws that the program's process, which keeps all of them, has no room for.
+
+        Raises:
+            TooLargeError: says how much they would take.
+        """
+        size = 8 * self.chains * self.draws * (dim + STATISTICS)
+        if size > MEMORY:
+            raise TooLargeError(
+                "engine.draws",
+                f"the library's sampler keeps all draws at once, {size / 2**30:.1f} GiB, and the "
+                f"limit is {MEMORY / 2**30:g} GiB; ask for fewer, or write the engine 'nuts'",
+            )
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ warns.
 
 import math
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import ClassVar, Literal
 
@@ -23,7 +24,7 @@ from pydantic import ConfigDict, Field
 from torch import Tensor
 
 from models.density import AbstractLogDensity, Target
-from workers.engines.engine import AbstractEngine, Draws, EngineOptions, Info
+from workers.engines.engine import VECTORS, AbstractEngine, Draws, EngineOptions, Info
 from workers.engines.kernels.adam import AdamState, start_adam, step_adam
 from workers.engines.kernels.ascent import HESSIAN_LIMIT
 from workers.engines.kernels.frame import Frame
@@ -75,6 +76,10 @@ class SvgdOptions(EngineOptions):
         description="Converged when particles are told to move by less than this in the root mean "
         "square, in posterior standard deviations.",
     )
+
+    def memory(self, dim: int, point: int) -> Mapping[str, int]:
+        """Return the bytes of the particles and of the kernel between them."""
+        return {"engine.particles": self.particles * (8 * (VECTORS * dim + self.particles) + point)}
 
 
 @dataclass(frozen=True)

@@ -112,7 +112,15 @@ def release(connection: Connection, job_id: str, token: int, now: datetime) -> b
     return _settle(connection, statement, JobState.QUEUED, now)
 
 
-def give_up(connection: Connection, job_id: str, token: int, cause: str, now: datetime) -> bool:
+def give_up(
+    connection: Connection,
+    job_id: str,
+    token: int,
+    cause: str,
+    now: datetime,
+    *,
+    memory: bool = False,
+) -> bool:
     """Take a job from a worker that is lost, and tell why; its fate is that of `requeue_expired`.
 
     Returns:
@@ -128,7 +136,8 @@ def give_up(connection: Connection, job_id: str, token: int, cause: str, now: da
         return False
     message = {"level": "warning", "message": f"attempt {token} was lost: {cause}"}
     events.append(connection, job_id, token, [("log", {**message, "attempt": token})], now)
-    state, statement = _fate(row.attempts, row.cancel_requested, cause, now)
+    error = _out_of_memory(cause) if memory else _lease_lost(cause)
+    state, statement = _fate(row.attempts, row.cancel_requested, error, now)
     return _settle(connection, statement.where(*events.held(job_id, token)), state, now)
 
 
@@ -147,18 +156,18 @@ def requeue_expired(connection: Connection, now: datetime) -> list[str]:
     )
     rows = connection.execute(lost).all()
     for row in rows:
-        state, statement = _fate(row.attempts, row.cancel_requested, SILENT, now)
+        state, statement = _fate(row.attempts, row.cancel_requested, _lease_lost(SILENT), now)
         _settle(connection, statement.where(*events.held(row.id, row.token)), state, now)
     return [row.id for row in rows]
 
 
 def _fate(
-    attempts: int, cancel_requested: bool, cause: str, now: datetime
+    attempts: int, cancel_requested: bool, error: dict[str, Any], now: datetime
 ) -> tuple[JobState, Update]:
     if cancel_requested:
         return JobState.CANCELLED, _ending(JobState.CANCELLED, None, now)
     if attempts >= MAX_ATTEMPTS:
-        return JobState.FAILED, _ending(JobState.FAILED, _lease_lost(cause), now)
+        return JobState.FAILED, _ending(JobState.FAILED, error, now)
     return JobState.QUEUED, _requeueing()
 
 
@@ -169,6 +178,15 @@ def _lease_lost(cause: str) -> dict[str, Any]:
         "detail": f"The worker that computed this job was lost {MAX_ATTEMPTS} times, the last time "
         f"because {cause}. The model may need more memory than a worker has; make the job smaller "
         "or submit it again.",
+    }
+
+
+def _out_of_memory(cause: str) -> dict[str, Any]:
+    return {
+        "type": PROBLEM + "out-of-memory",
+        "title": "Out of memory",
+        "detail": f"The worker that computed this job was lost {MAX_ATTEMPTS} times, the last time "
+        f"because {cause}; use fewer chains, draws or particles, or less data.",
     }
 
 

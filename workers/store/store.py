@@ -331,19 +331,21 @@ class Store:
         with self._write_quickly() as connection:
             return leases.release(connection, job_id, token, self._now(connection))
 
-    def give_up(self, job_id: str, token: int, cause: str) -> bool:
+    def give_up(self, job_id: str, token: int, cause: str, *, memory: bool = False) -> bool:
         """Take a job from a worker that is lost, as if its lease had run out, and tell the cause.
 
         Args:
             job_id: which job.
             token: the claim's token.
             cause: a clause: "the worker died".
+            memory: whether it was killed for want of memory.
 
         Returns:
             Whether the token still held the job; if not, nothing has changed.
         """
         with self._write_quickly() as connection:
-            return leases.give_up(connection, job_id, token, cause, self._now(connection))
+            now = self._now(connection)
+            return leases.give_up(connection, job_id, token, cause, now, memory=memory)
 
     def requeue_expired(self, now: datetime | None = None) -> list[str]:
         """Take jobs from workers whose lease ran out before `now`; return their ids.

@@ -115,6 +115,36 @@ def test_quotas_of_a_key_come_before_the_services(deps: Deps) -> None:
         assert re.fullmatch("[1-9][0-9]*", answer.headers["retry-after"])
 
 
+@pytest.mark.parametrize(
+    ("quota", "limit", "seconds"),
+    [("queued_jobs", 0, 10), ("cpu_seconds", 0.0, 86_400), ("stored_bytes", 100, 60)],
+)
+def test_each_quota_says_when_to_come_back(
+    deps: Deps, quota: str, limit: float, seconds: int
+) -> None:
+    ann = caller(app_of(deps), **{quota: limit})
+    answer = ann.post("/v1/jobs", BODY)
+    found = assert_problem(answer, 429)
+    assert found["type"].endswith(":quota-exceeded")
+    assert (found["quota"], found["limit"]) == (quota, limit)
+    wait = int(answer.headers["retry-after"])
+    # Of the day's processor time the rest of the day is left to wait.
+    assert 0 < wait <= seconds
+    assert wait == seconds or quota == "cpu_seconds"
+    assert deps.store.list_jobs(None) == ([], None)
+
+
+def test_jobs_beyond_those_that_may_run_wait(deps: Deps) -> None:
+    app = app_of(deps, quota_running_jobs=2)
+    ann, bob = caller(app, running_jobs=1), caller(app)
+    for who in (ann, bob):
+        for seed in range(3):
+            assert who.post("/v1/jobs", {**BODY, "seed": seed}).status_code == 202
+    claims = [deps.store.claim("w", 30) for _ in range(4)]
+    owners = [claim.job.owner for claim in claims if claim is not None]
+    assert sorted(owners) == sorted([ann.key_id, bob.key_id, bob.key_id])
+
+
 def test_a_full_queue_says_when_to_come_back(deps: Deps) -> None:
     app = app_of(deps, max_queue=1, require_keys=False)
     web = Web(app)

@@ -1,5 +1,6 @@
 """Bad input: a problem with a path and a sentence, within 5 s, and no row in the store."""
 
+import re
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -433,6 +434,47 @@ def test_newton_on_ten_thousand_unknowns_is_refused_with_its_memory(web: Web, de
         found = refuse(web, deps, body, "engine.optimizer")
         assert "10000 x 10000" in found["errors"][0]["message"]
         assert "3200 MB" in found["errors"][0]["message"]
+
+
+#: Engine -> the path of what is too much of it for any worker, over many unknowns.
+HOPELESS: dict[str, tuple[dict[str, Any], str]] = {
+    "a dense metric": ({"kind": "nuts", "metric": "dense", "draws": 10}, "engine.metric"),
+    "all correlations": ({"kind": "vi", "guide": "full_rank", "draws": 10}, "engine.guide"),
+    "a flow": ({"kind": "vi", "guide": "flow", "draws": 10}, "engine.guide"),
+    "laplace": ({"kind": "laplace", "draws": 10}, "engine.kind"),
+}
+
+
+@pytest.mark.parametrize("name", HOPELESS)
+def test_matrices_that_no_worker_has_room_for_are_refused_with_their_bytes(
+    web: Web, deps: Deps, name: str
+) -> None:
+    engine, path = HOPELESS[name]
+    many = {"name": "mu", "parameter": {"shape": [60_000]}}
+    seen = site("y", loc="sum(mu)", scale=1, observed="y")
+    found = refuse(web, deps, job(graph(many, seen), Y, engine=engine), path)
+    assert found["type"].endswith(":too-large")
+    assert re.search(r"\d+(\.\d)? (MB|GiB)", found["errors"][0]["message"])
+    assert "60000 unknowns" in found["errors"][0]["message"]
+
+
+def test_chains_that_no_worker_has_room_for_are_refused_with_their_bytes(
+    web: Web, deps: Deps
+) -> None:
+    # A million numbers on the way, for each of four thousand chains.
+    model = graph(MU, {"name": "v", "value": "sum(exp(zeros(1000000) + mu))"}, OBSERVED)
+    engine = {"kind": "chees", "chains": 4096, "draws": 1}
+    found = refuse(web, deps, job(model, Y, engine=engine), "engine.chains")
+    assert "the limit is 64 GiB" in found["errors"][0]["message"]
+    # Native code works on eight of them at a time.
+    assert web.post("/v1/jobs", job(model, Y, engine=engine, tier="compiled")).status_code == 202
+
+
+def test_draws_that_the_stan_library_keeps_have_a_limit_of_their_own(web: Web, deps: Deps) -> None:
+    model = {"language": "stan", "source": "parameters { real a; } model { a ~ normal(0, 1); }"}
+    engine = {"kind": "stan", "chains": 64, "draws": 600_000}
+    found = refuse(web, deps, job(model, {}, engine=engine), "engine.draws")
+    assert "2.3 GiB" in found["errors"][0]["message"]
 
 
 @pytest.mark.parametrize("model", [GOOD, GOOD_PYRO], ids=["graph", "pyro"])

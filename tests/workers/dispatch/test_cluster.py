@@ -13,10 +13,12 @@ import pytest
 
 from tests.workers.dispatch.conftest import SECRET
 from tests.workers.dispatch.house import LONG, PLAN, House
+from workers import confinement
 from workers.dispatch import actor
 from workers.dispatch.actor import Worker
+from workers.dispatch.backend import MemoryLostError, WorkerLostError
 from workers.dispatch.cluster import ClusterBackend, ClusterRun, Seat
-from workers.dispatch.task import Receipt, Task
+from workers.dispatch.task import Footprint, Receipt, Task
 from workers.execute import Emit
 from workers.jobs import JobState
 from workers.plan import Plan
@@ -101,6 +103,56 @@ def test_a_killed_workers_job_runs_again_to_its_end(
     assert house.result(ended)["diagnostics"]["divergences"] is not None
 
 
+def test_a_worker_that_the_system_kills_for_want_of_memory_is_told_so(
+    house: House, warm_cluster: ClusterBackend, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counter = tmp_path / "vmstat"
+    counter.write_text("oom_kill 2\n")
+    monkeypatch.setattr(confinement, "_KILLS", (counter,))
+    with house.dispatching(warm_cluster):
+        job = house.submit(LONG)
+        house.wait_for_phase(job)
+        (process,) = warm_cluster.busy()
+        # As the kernel does it.
+        counter.write_text("oom_kill 3\n")
+        os.kill(process, signal.SIGKILL)
+        said: list[str] = []
+        end = time.monotonic() + 60
+        while not any("lost" in message for message in said):
+            assert time.monotonic() < end
+            events = house.store.events(job.id, limit=100_000)
+            said = [e.payload["message"] for e in events if e.kind == "log"]
+            time.sleep(0.05)
+        house.cancel(job)
+        house.wait(job, seconds=60)
+    (lost,) = (message for message in said if "lost" in message)
+    assert re.fullmatch(
+        r"attempt 1 was lost: the worker died, killed because no memory was left "
+        r"\(it held \d+\.\d GiB at most, of \d+\.\d GiB there\)",
+        lost,
+    )
+
+
+def test_how_a_worker_ended_is_read_from_what_is_known(warm_cluster: ClusterBackend) -> None:
+    (seat, *_) = warm_cluster._idle
+    here, there = (
+        ClusterRun(warm_cluster, warm_cluster._ray, seat, "job", own=own) for own in (True, False)
+    )
+    for run in (here, there):
+        assert type(run._lost("it died", "of age")) is WorkerLostError
+        assert run._lost("it died", "of age").detail == "it died: of age"
+        # Ray's own watch over the node's memory.
+        assert isinstance(run._lost("it died", killed=True), MemoryLostError)
+        run._footprint = Footprint(held=19 << 30, there=20 << 30)
+    # This machine counts them; of another one, how full it was tells.
+    assert type(here._lost("it died")) is WorkerLostError
+    assert isinstance(there._lost("its node is gone"), MemoryLostError)
+    assert "19.0 GiB at most, of 20.0 GiB there" in there._lost("its node is gone").detail
+    there._footprint = Footprint(held=10 << 30, there=20 << 30)
+    assert type(there._lost("its node is gone")) is WorkerLostError
+    assert "10.0 GiB at most" in there._lost("its node is gone").detail
+
+
 def test_a_killed_workers_job_goes_on_from_its_checkpoint(
     house: House, warm_cluster: ClusterBackend
 ) -> None:
@@ -141,6 +193,62 @@ def test_a_step_that_never_returns_is_ended_by_force(
     while (Path("/proc") / str(process)).exists():
         assert time.monotonic() < end, "the process is still there"
         time.sleep(0.05)
+
+
+#: A log density whose gradient takes half a minute: fifty products of large matrices.
+DEAR = {
+    "language": "pyro",
+    "source": "def model(y):\n"
+    "    mu = pyro.sample('mu', dist.Normal(0., 1.))\n"
+    "    w = eye(1200) * (1. + 1e-3 * mu)\n"
+    "    z = w\n"
+    "    for i in range(50):\n"
+    "        z = z @ w\n"
+    "    pyro.factor('f', 1e-9 * sum(z))\n"
+    "    pyro.sample('y', dist.Normal(mu, 1.), obs=y)\n",
+}
+#: A program that goes on for ever where a chain comes to a number above 1.
+ENDLESS = {
+    "language": "stan",
+    "source": "parameters { real a; } model {\n"
+    "  real x = a; while (x > 1) { x += 1e-12; x -= 1e-12; } a ~ normal(0, 5); }",
+}
+STUCK = {"a gradient": (DEAR, {"y": 1.0}), "a Stan program": (ENDLESS, {})}
+
+
+@pytest.mark.parametrize("name", STUCK)
+@pytest.mark.parametrize("how", ["cancel", "limit"])
+def test_what_hears_nothing_is_ended_by_force(
+    house: House, warm_cluster: ClusterBackend, name: str, how: str
+) -> None:
+    definition, data = STUCK[name]
+    limits = {"max_seconds": 3.0 if how == "limit" else 3600.0}
+    with house.dispatching(warm_cluster, grace_seconds=5.0):
+        job = house.submit(LONG, definition=definition, data=data, limits=limits)
+        house.wait(job, JobState.RUNNING)
+        time.sleep(3.0)
+        asked = time.monotonic()
+        if how == "cancel":
+            house.cancel(job)
+        ended = house.wait(job, seconds=60)
+        taken = time.monotonic() - asked
+        assert taken < 10.0
+        assert ended.state is (JobState.CANCELLED if how == "cancel" else JobState.EXPIRED)
+        # Nothing of it goes on.
+        assert not any(_stan_programs())
+        good = house.wait(house.submit(), seconds=120)
+    assert good.state is JobState.SUCCEEDED
+
+
+def _stan_programs() -> Iterator[int]:
+    """The processes of Stan programs on this machine, after a moment to end."""
+    time.sleep(1.0)
+    for entry in Path("/proc").glob("[0-9]*"):
+        try:
+            if b"models.stan.child" in (entry / "cmdline").read_bytes():
+                yield int(entry.name)
+        except OSError:
+            continue
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import pytest
 
 from tests.workers.dispatch.house import PLAN, House
 from tests.workers.dispatch.scripted import ScriptedBackend
-from workers.dispatch.backend import ClusterLostError, WorkerLostError
+from workers.dispatch.backend import ClusterLostError, MemoryLostError, WorkerLostError
 from workers.dispatch.dispatcher import Dispatcher
 from workers.dispatch.task import Receipt, Task
 from workers.jobs import JobState
@@ -136,6 +136,20 @@ def test_a_job_that_kills_its_workers_fails_in_the_end(house: House) -> None:
     assert ended.error is not None
     assert ended.error["type"].endswith("lease-lost")
     assert "the last time because gone" in ended.error["detail"]
+
+
+def test_a_job_whose_workers_are_killed_for_want_of_memory_is_told_so(house: House) -> None:
+    backend = ScriptedBackend()
+    with house.dispatching(backend):
+        job = house.submit()
+        for number in range(3):
+            lost = MemoryLostError("it was killed because no memory was left (it held 9.9 GiB)")
+            backend.run(number).script.append(lost)
+        ended = house.wait(job)
+    assert (ended.state, ended.attempts) == (JobState.FAILED, 3)
+    assert ended.error is not None
+    assert ended.error["type"].endswith(":out-of-memory")
+    assert "9.9 GiB" in ended.error["detail"]
 
 
 def test_a_worker_that_does_not_take_the_job_is_survived(house: House) -> None:

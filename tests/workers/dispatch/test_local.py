@@ -2,6 +2,7 @@
 
 import threading
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from models.cache import Cache
 from tests.workers.dispatch.house import LONG, PLAN, SHORT, House
 from tests.workers.dispatch.planner import plan_and_tell
+from tests.workers.slow_compiler import slow_compiler
 from workers.dispatch import actor
 from workers.dispatch.backend import WorkerLostError
 from workers.dispatch.local import LocalBackend
@@ -66,6 +68,33 @@ def test_a_job_past_its_limit_expires_with_its_draws(house: House) -> None:
         ended = house.wait(house.submit(LONG, limits={"max_seconds": 2.0}))
     assert ended.state is JobState.EXPIRED
     assert house.result(ended)["partial"] is True
+
+
+def test_a_compiler_at_work_keeps_no_job_from_being_cancelled(
+    house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with slow_compiler(tmp_path, monkeypatch) as compiler, house.dispatching(LocalBackend()):
+        job = house.submit(LONG, tier="compiled")
+        compiler.wait()
+        asked = time.monotonic()
+        house.cancel(job)
+        ended = house.wait(job)
+        taken = time.monotonic() - asked
+        # The worker takes the next job, which needs no compiler.
+        assert house.wait(house.submit(tier="interpreted")).state is JobState.SUCCEEDED
+    assert ended.state is JobState.CANCELLED
+    assert taken < 2.0
+
+
+def test_a_compiler_at_work_keeps_no_job_from_its_deadline(
+    house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with slow_compiler(tmp_path, monkeypatch), house.dispatching(LocalBackend()):
+        began = time.monotonic()
+        ended = house.wait(house.submit(LONG, tier="compiled", limits={"max_seconds": 1.0}))
+        taken = time.monotonic() - began
+    assert ended.state is JobState.EXPIRED
+    assert taken < 3.0
 
 
 def test_a_mistake_in_the_data_is_told_with_its_path(house: House) -> None:

@@ -80,3 +80,14 @@ def test_progress_reaches_its_end(kind: str) -> None:
     events = [p for k, p in finished(options, posterior(kind)).sink.events if k == "progress"]
     assert events[-1]["done"] <= events[-1]["total"]
     assert events[-1]["phase"] in ("optimize", "fit", "sample", "draw")
+
+
+@pytest.mark.parametrize("kind", sorted(set(ENGINES) - {"stan"}))
+def test_what_a_run_would_hold_grows_with_the_model(kind: str) -> None:
+    options = ADAPTER.validate_python({"kind": kind, **SMALL.get(kind, {})})
+    small, large = (options.memory(dim, point) for dim, point in ((10, 1000), (100, 10_000)))
+    assert set(small) == set(large) != set()
+    for path in small:
+        assert path.startswith("engine.")
+        assert path.removeprefix("engine.") in type(options).model_fields
+        assert 0 < small[path] < large[path]

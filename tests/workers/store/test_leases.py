@@ -221,6 +221,17 @@ class TestGivingUp:
         assert ended.error is not None
         assert f"because of cause {MAX_ATTEMPTS - 1}" in ended.error["detail"]
 
+    def test_want_of_memory_is_a_problem_of_its_own(self, store: Store) -> None:
+        job = submit(store)
+        cause = "the worker died, killed because no memory was left (it held 3.1 GiB at most)"
+        for _ in range(MAX_ATTEMPTS):
+            assert store.give_up(job.id, take(store).token, cause, memory=True)
+        ended = store.get_job(None, job.id)
+        assert (ended.state, ended.attempts) == (JobState.FAILED, MAX_ATTEMPTS)
+        assert ended.error is not None
+        assert ended.error["type"] == "urn:credence:problem:out-of-memory"
+        assert cause in ended.error["detail"]
+
     def test_a_job_that_was_to_be_cancelled_is(self, store: Store) -> None:
         job = submit(store)
         claim = take(store)

@@ -1,11 +1,12 @@
 """Options that maximum likelihood and maximum a posteriori share."""
 
+from collections.abc import Mapping
 from typing import Literal
 
 from pydantic import Field
 
 from models.errors import DefinitionError, TooLargeError
-from workers.engines.engine import EngineOptions, Plates
+from workers.engines.engine import VECTORS, EngineOptions, Plates
 from workers.engines.kernels.optimizers import OPTIMIZERS, OptimizerName
 
 #: The most unknowns for an optimiser that takes a matrix of their square.
@@ -45,6 +46,12 @@ class AbstractAscentOptions(EngineOptions):
         description="With `adam`: rows of the data that each step looks at, drawn at random; the "
         "rest is done block by block, so that memory does not grow with the data.",
     )
+
+    def memory(self, dim: int, point: int) -> Mapping[str, int]:
+        """Return the bytes of the points that climb."""
+        # With minibatches a step looks at few of the rows that `point` is of.
+        of_model = point if self.minibatch is None else 0
+        return {"engine.restarts": self.restarts * (8 * VECTORS * dim + of_model)}
 
     def check(self, dim: int, plates: Plates | None = None) -> None:
         """Refuse an optimiser whose matrices would not fit, or that cannot take minibatches.

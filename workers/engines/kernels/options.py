@@ -1,8 +1,10 @@
 """Options that samplers have in common."""
 
+from collections.abc import Mapping
+
 from pydantic import Field
 
-from workers.engines.engine import EngineOptions
+from workers.engines.engine import MATRICES, VECTORS, EngineOptions
 from workers.engines.kernels.initial import Init
 from workers.engines.kernels.metric import Kind
 from workers.goal import Goal
@@ -46,3 +48,10 @@ class AbstractSamplerOptions(AbstractChainOptions):
         default=None,
         description="Stop as soon as the draws are this good; `draws` is then the most per chain.",
     )
+
+    def memory(self, dim: int, point: int) -> Mapping[str, int]:
+        """Return the bytes of all chains, and of a dense metric."""
+        found = {"engine.chains": self.chains * (8 * VECTORS * dim + point)}
+        if self.metric == "dense":
+            found["engine.metric"] = 8 * MATRICES * dim**2
+        return found

@@ -1,11 +1,12 @@
 """Options of variational inference."""
 
+from collections.abc import Mapping
 from typing import Literal, Self
 
 from pydantic import ConfigDict, Field, model_validator
 
 from models.errors import DefinitionError
-from workers.engines.engine import EngineOptions, Plates
+from workers.engines.engine import MATRICES, VECTORS, EngineOptions, Plates
 from workers.engines.kernels.elbo import Ascent, Bound, Estimator
 from workers.engines.kernels.entries import listed
 from workers.engines.kernels.guides import GuideName
@@ -17,6 +18,8 @@ from workers.engines.kernels.schedule import Schedule
 NO_DENSITY = ("flow", "delta")
 NATURAL = ("mean_field", "full_rank")
 CHOICES = ("mean_field", "full_rank", "low_rank")
+#: Numbers of a guide for every pair of unknowns: of a flow, those of its networks' layers.
+PAIRS = {"full_rank": 1, "flow": 48}
 
 
 class ViOptions(EngineOptions):
@@ -141,6 +144,15 @@ class ViOptions(EngineOptions):
             raise ValueError(
                 "the learning_rate of 'natural_gradient' is a share of the way: write 1 at the most"
             )
+
+    def memory(self, dim: int, point: int) -> Mapping[str, int]:
+        """Return the bytes of the particles, and of a guide of all pairs of unknowns."""
+        # With minibatches a step looks at few of the rows that `point` is of.
+        of_model = point if self.minibatch is None else 0
+        found = {"engine.particles": self.particles * (8 * VECTORS * dim + of_model)}
+        if self.guide in PAIRS:
+            found["engine.guide"] = 8 * MATRICES * PAIRS[self.guide] * dim**2
+        return found
 
     def check(self, dim: int, plates: Plates | None = None) -> None:
         """Refuse a guide that cannot serve these unknowns.
