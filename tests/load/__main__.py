@@ -62,9 +62,9 @@ def main(arguments: list[str] | None = None) -> int:
         for found in PARTS[part](size):
             print(found.shown(), flush=True)
             lines.append(found)
-    TARGET.parent.mkdir(exist_ok=True)
     document = {"size": asdict(size), "lines": [found.document() for found in lines]}
-    TARGET.write_text(json.dumps(document, indent=1))
+    asked.output.parent.mkdir(exist_ok=True)
+    asked.output.write_text(json.dumps(document, indent=1))
     return int(any(found.met is False for found in lines))
 
 
@@ -80,6 +80,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--seconds", type=float, help=f"of one measurement ({Size().seconds:g})")
     parser.add_argument("--clients", type=int, help=f"connections ({Size().clients})")
+    parser.add_argument("--output", type=Path, default=TARGET, help="the table as JSON")
     parser.add_argument("--brief", action="store_true", help="little of everything, on SQLite")
     return parser
 

@@ -1,6 +1,7 @@
 """The clients' connection: whole answers, one for each request, however they are cut."""
 
 import asyncio
+import itertools
 import json
 from collections.abc import Sequence
 
@@ -38,7 +39,7 @@ WHOLE = b'HTTP/1.1 202 Accepted\r\nX-Length: 3\r\ncontent-length: 8\r\nA: b\r\n\
 @pytest.mark.parametrize("cuts", [[], [3], [20, 40], [len(WHOLE) - 1], [len(WHOLE) - 8], range(60)])
 def test_answers_come_whole(cuts: Sequence[int]) -> None:
     edges = [0, *cuts, len(WHOLE)]
-    pieces = [WHOLE[a:b] for a, b in zip(edges, edges[1:], strict=False) if a < b]
+    pieces = [WHOLE[a:b] for a, b in itertools.pairwise(edges) if a < b]
     for found in run(served(pieces, 3)):
         assert found.status == 202
         assert found.json() == {"a": 1}

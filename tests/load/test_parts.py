@@ -1,6 +1,8 @@
 """Every part, small: it ends, it counts what the service did, and it meets what has no clock."""
 
+import json
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -77,10 +79,12 @@ def unrefused(line: Line) -> bool:
     return "not expected" not in line.note
 
 
-def test_the_command_line(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["--part", "ceiling", "--brief"]) == 0
-    shown = capsys.readouterr().out
-    assert "canned answers" in shown
+def test_the_command_line(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    output = tmp_path / "load.json"
+    assert main(["--part", "ceiling", "--brief", "--output", str(output)]) == 0
+    assert "canned answers" in capsys.readouterr().out
+    (line,) = json.loads(output.read_text())["lines"]
+    assert line["rate"] > 0
     with pytest.raises(SystemExit):
         main(["--part", "nothing"])
     assert set(PARTS) >= {"submissions", "reads", "streams", "queue", "download", "fits"}
