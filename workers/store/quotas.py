@@ -107,11 +107,13 @@ def check_bytes(
 
 def stored_bytes(connection: Connection, owner: str) -> int:
     """Return what the owner's models, data sets and jobs take."""
-    sums = (
-        select(func.coalesce(func.sum(table.c.bytes), 0)).where(table.c.owner == owner)
+    of_jobs, of_datasets, of_models = (
+        select(func.coalesce(func.sum(table.c.bytes), 0))
+        .where(table.c.owner == owner)
+        .scalar_subquery()
         for table in (jobs, datasets, models)
     )
-    return sum(int(connection.execute(query).scalar_one()) for query in sums)
+    return int(connection.execute(select(of_jobs + of_datasets + of_models)).scalar_one())
 
 
 def limits(quotas: Quotas) -> bool:
