@@ -23,7 +23,11 @@ def credence(engine: Mapping[str, Any] = ENGINE) -> Iterator[Fitter]:
     with embedded() as url:
 
         def fit(connection: http.client.HTTPConnection, seed: int) -> bytes:
-            body = {"model": EIGHT_SCHOOLS, "data": DATA, "engine": engine, "seed": seed}
+            body = {
+                **{"model": EIGHT_SCHOOLS, "data": DATA, "engine": engine, "seed": seed},
+                # As httpstan's model, which is compiled beforehand too.
+                "tier": "compiled",
+            }
             job = json.loads(ask(connection, "POST", "/v1/jobs", body))
             links = job["links"]
             # The stream ends with the job.
