@@ -5,9 +5,11 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 BENCH_VENV := .venv-bench
 BENCH_STAMP := $(BENCH_VENV)/.installed
+HTTPSTAN_VENV := .venv-httpstan
+HTTPSTAN_STAMP := $(HTTPSTAN_VENV)/.installed
 MARKS := not slow and not acceptance and not ray and not postgres
 
-.PHONY: install demo test test-all check bench serve secrets compose-test clean
+.PHONY: install demo test test-all check bench load fuzz serve secrets compose-test clean
 
 install: $(STAMP)
 
@@ -51,6 +53,20 @@ $(BENCH_STAMP): tests/benchmarks/requirements.txt
 	$(BENCH_VENV)/bin/python -m pip install --quiet --requirement tests/benchmarks/requirements.txt
 	touch $(BENCH_STAMP)
 
+load: install $(HTTPSTAN_STAMP)
+	$(BIN)/python -m tests.load $(ARGS)
+
+# In an environment of its own: it wants other versions of what ours has.
+$(HTTPSTAN_STAMP): tests/load/requirements.txt
+	test -x $(HTTPSTAN_VENV)/bin/python || $(PYTHON) -m venv $(HTTPSTAN_VENV)
+	$(HTTPSTAN_VENV)/bin/python -m pip install --quiet --requirement tests/load/requirements.txt
+	touch $(HTTPSTAN_STAMP)
+
+# The long form of what the suite does with a few requests an operation.
+fuzz: install
+	CONFORMANCE_EXAMPLES=2000 $(BIN)/python -m pytest -q --timeout 0 $(ARGS) \
+		tests/services/gateway/test_conformance.py
+
 secrets:
 	deploy/make-secrets
 
@@ -59,4 +75,4 @@ compose-test:
 	$(PYTHON) -m tests.compose
 
 clean:
-	rm -rf $(VENV) $(BENCH_VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) $(BENCH_VENV) $(HTTPSTAN_VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache

@@ -21,6 +21,7 @@ from workers.store.errors import (
     PageError,
     QueueFullError,
     QuotaExceededError,
+    RefusedValueError,
     StoreError,
 )
 
@@ -185,6 +186,7 @@ _TABLE: dict[type[BaseException], tuple[int, str, str]] = {
     JobActiveError: (409, "job-active", "Not in a state for this"),
     IdempotencyConflictError: (422, "idempotency-conflict", "The key was used before"),
     PageError: (422, "invalid-page", "The input is not valid"),
+    RefusedValueError: (422, "invalid-value", "The input is not valid"),
     StoreError: (503, "store-error", "The store does not answer"),
     WorkerError: (409, "worker-error", "The work could not be done"),
 }

@@ -1,6 +1,11 @@
-"""What routes work with, as dependencies."""
+"""What routes work with, as dependencies.
+
+They are coroutines, though some await nothing: a plain function would be run in a thread of its
+own, for every request.
+"""
 
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Annotated, Any
 
 from fastapi import Depends, Request
@@ -12,6 +17,7 @@ from services.gateway.gate import Gate
 from services.gateway.ingest.ingestor import Ingestor
 from services.gateway.json import load
 from services.gateway.limits import read_body
+from services.gateway.lookups import Lookups
 from services.gateway.metrics import Metrics
 from services.gateway.settings import GatewaySettings
 from services.gateway.streams import Switchboard
@@ -35,8 +41,17 @@ class Deps:
     metrics: Metrics
     gate: Gate = field(default_factory=Gate)
 
+    @cached_property
+    def lookups(self) -> Lookups:
+        """Jobs that requests look at."""
+        return Lookups(self.store.find_jobs)
 
-def get_deps(request: Request) -> Deps:
+
+#: Bytes of a body that is decoded at once: less work than handing it to a thread.
+_SMALL = 1 << 14
+
+
+async def get_deps(request: Request) -> Deps:
     """Return the parts that the application was made of."""
     deps: Deps = request.app.state.deps
     return deps
@@ -45,7 +60,7 @@ def get_deps(request: Request) -> Deps:
 Parts = Annotated[Deps, Depends(get_deps)]
 
 
-def get_caller(request: Request) -> Caller:
+async def get_caller(request: Request) -> Caller:
     """Return who asks, as the guard of the keys has found."""
     caller: Caller = request.state.caller
     return caller
@@ -54,7 +69,7 @@ def get_caller(request: Request) -> Caller:
 Asking = Annotated[Caller, Depends(get_caller)]
 
 
-def get_owner(caller: Asking) -> str:
+async def get_owner(caller: Asking) -> str:
     """Return whose jobs and models the caller sees."""
     return caller.owner
 
@@ -62,29 +77,33 @@ def get_owner(caller: Asking) -> str:
 Whose = Annotated[str, Depends(get_owner)]
 
 
-def get_reader(caller: Asking, owner: Whose) -> str:
+async def get_reader(caller: Asking, owner: Whose) -> str:
     """Return whose jobs and models a caller who may read sees."""
     caller.check("read")
     return owner
 
 
-def get_author(request: Request, deps: Parts, caller: Asking, owner: Whose) -> Caller:
+async def get_author(request: Request, deps: Parts, caller: Asking, owner: Whose) -> Caller:
     """Return a caller who may change what it sees."""
-    _check(request, deps, caller, "submit")
+    await _check(request, deps, caller, "submit")
     return replace(caller, owner=owner)
 
 
-def get_administrator(request: Request, deps: Parts, caller: Asking) -> Caller:
+async def get_administrator(request: Request, deps: Parts, caller: Asking) -> Caller:
     """Return a caller who may see what all did."""
-    _check(request, deps, caller, "admin")
+    await _check(request, deps, caller, "admin")
     return caller
 
 
-def _check(request: Request, deps: Deps, caller: Caller, scope: str) -> None:
+async def _check(request: Request, deps: Deps, caller: Caller, scope: str) -> None:
     if scope not in caller.scopes:
         what = f"{request.method} {request.url.path}"
-        with audited(deps.store, caller, f"use_{scope}", what):
-            caller.check(scope)
+        await run_in_threadpool(_refuse, deps, caller, scope, what)
+
+
+def _refuse(deps: Deps, caller: Caller, scope: str, what: str) -> None:
+    with audited(deps.store, caller, f"use_{scope}", what):
+        caller.check(scope)
 
 
 Owner = Annotated[str, Depends(get_reader)]
@@ -93,9 +112,9 @@ Administrator = Annotated[Caller, Depends(get_administrator)]
 
 
 async def json_body(request: Request, deps: Parts) -> Any:
-    """Return the decoded body; parsing happens off the event loop."""
+    """Return the decoded body; what takes longer is parsed off the event loop."""
     body = await read_body(request, deps.settings.max_body_size)
-    return await run_in_threadpool(load, body)
+    return load(body) if len(body) <= _SMALL else await run_in_threadpool(load, body)
 
 
 #: A decoded body, not yet checked against a schema.

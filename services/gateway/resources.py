@@ -1,5 +1,6 @@
 """What the gateway wraps around the worker's types: links and pages."""
 
+from datetime import datetime
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, SerializerFunctionWrapHandler, model_serializer
@@ -172,9 +173,7 @@ class AuditPage(Resource):
 
 def audit_entry(entry: Entry) -> AuditEntry:
     """Return the resource of an entry of the audit log."""
-    return AuditEntry.model_validate(
-        {**vars(entry), "at": entry.at.isoformat().replace("+00:00", "Z")}
-    )
+    return AuditEntry.model_validate({**vars(entry), "at": _told(entry.at)})
 
 
 def dataset_resource(dataset: StoredDataset) -> DatasetResource:
@@ -185,7 +184,7 @@ def dataset_resource(dataset: StoredDataset) -> DatasetResource:
             "columns": dataset.columns,
             "shapes": {column["name"]: column["shape"] for column in dataset.columns},
             "bytes": dataset.bytes,
-            "created_at": dataset.created_at.isoformat().replace("+00:00", "Z"),
+            "created_at": _told(dataset.created_at),
         }
     )
 
@@ -193,7 +192,6 @@ def dataset_resource(dataset: StoredDataset) -> DatasetResource:
 def job_resource(job: Job) -> JobResource:
     """Return the resource of a job."""
     here = f"/v1/jobs/{job.id}"
-    shown = job.model_dump(mode="json", include=set(JobResource.model_fields) - {"links"})
     links = JobLinks(
         self=here,
         events=f"{here}/events",
@@ -201,4 +199,21 @@ def job_resource(job: Job) -> JobResource:
         draws=f"{here}/draws",
         cancel=f"{here}/cancel",
     )
-    return JobResource.model_validate({**shown, "links": links})
+    return JobResource(
+        id=job.id,
+        state=job.state,
+        engine=job.engine,
+        seed=job.seed,
+        created_at=_told(job.created_at),
+        started_at=None if job.started_at is None else _told(job.started_at),
+        finished_at=None if job.finished_at is None else _told(job.finished_at),
+        attempts=job.attempts,
+        progress=job.progress,
+        error=job.error,
+        origin=job.origin,
+        links=links,
+    )
+
+
+def _told(moment: datetime) -> str:
+    return moment.isoformat().replace("+00:00", "Z")

@@ -12,6 +12,7 @@ from services.gateway.gate import Gate
 from services.gateway.ingest.caps import Caps
 from services.gateway.ingest.ingestor import Ingestor
 from services.gateway.metrics import Metrics
+from services.gateway.protocol import BoundedProtocol
 from services.gateway.settings import GatewaySettings
 from services.gateway.streams import Switchboard
 from services.gateway.validator import Validator
@@ -80,6 +81,9 @@ def serve_gateway(settings: GatewaySettings, where: Settings) -> None:
             create_app(deps),
             host=settings.host,
             port=settings.port,
+            http=BoundedProtocol,
+            ws="none",
+            access_log=False,
             log_level="warning",
             server_header=False,
             timeout_graceful_shutdown=GRACE,

@@ -8,9 +8,9 @@ from collections.abc import AsyncIterator, Iterator
 
 from fastapi.concurrency import run_in_threadpool
 
-from workers.jobs import JobState
+from services.gateway.lookups import Lookups
+from workers.jobs import Job, JobState
 from workers.store.bell import AbstractBell, job_topic
-from workers.store.errors import JobNotFoundError
 from workers.store.events import Event
 from workers.store.store import Store
 
@@ -76,6 +76,7 @@ class Switchboard:
 async def stream(
     store: Store,
     switchboard: Switchboard,
+    lookups: Lookups,
     job_id: str,
     *,
     owner: str | None = None,
@@ -88,6 +89,7 @@ async def stream(
     Args:
         store: where they are.
         switchboard: says when to look.
+        lookups: tells whether there is anything to look for.
         job_id: whose events.
         owner: whose job it must be; None for anybody's.
         after: the id of the last event that the reader has; 0 for none.
@@ -106,16 +108,38 @@ async def stream(
                 silence = 0.0
                 if _ends(batch[-1]):
                     return
-                continue
-            if await run_in_threadpool(_over, store, job_id, after):
+                if len(batch) == BATCH:
+                    continue
+            elif _over(await lookups.any_job(job_id), after):
                 return
-            try:
-                await asyncio.wait_for(rung.wait(), poll_seconds)
-            except TimeoutError:
+            # Until there is something to read: a ring, or what the job's row tells without one.
+            while not await _rings(rung, poll_seconds):
                 silence += poll_seconds
-            if silence >= ping_seconds:
-                silence = 0.0
-                yield PING
+                if silence >= ping_seconds:
+                    silence = 0.0
+                    yield PING
+                job = await lookups.any_job(job_id)
+                if job is None or job.event_count > after or _over(job, after):
+                    break
+
+
+async def _rings(rung: asyncio.Event, seconds: float) -> bool:
+    """Wait for a ring; return False at the next whole multiple of so many seconds.
+
+    All streams wake at the same moment then, so that what they look for is read at once.
+    """
+    now = asyncio.get_running_loop().time()
+    try:
+        async with asyncio.timeout_at((now // seconds + 1) * seconds):
+            await rung.wait()
+    except TimeoutError:
+        return False
+    return True
+
+
+def _over(job: Job | None, after: int) -> bool:
+    """Return whether the reader has everything that will ever be; a deleted job is over, too."""
+    return job is None or (job.state.terminal and after >= job.event_count)
 
 
 def encode(event: Event) -> bytes:
@@ -126,12 +150,3 @@ def encode(event: Event) -> bytes:
 
 def _ends(event: Event) -> bool:
     return event.kind == "state" and JobState(event.payload["state"]).terminal
-
-
-def _over(store: Store, job_id: str, after: int) -> bool:
-    """Return whether the reader has everything that will ever be; a deleted job is over, too."""
-    try:
-        job = store.get_job(None, job_id)
-    except JobNotFoundError:
-        return True
-    return job.state.terminal and after >= job.event_count

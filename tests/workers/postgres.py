@@ -19,18 +19,20 @@ USER = "postgres"
 class PostgresServer:
     """A server with a data directory of its own on a free loopback port."""
 
-    def __init__(self, directory: Path, programs: Path) -> None:
+    def __init__(self, directory: Path, programs: Path, *, durable: bool = False) -> None:
         """Make the cluster and start it.
 
         Args:
             directory: an empty directory that belongs to the user who is to run it.
             programs: where `initdb` and `pg_ctl` are.
+            durable: whether commits wait for the disk, which only who measures needs.
         """
         self._programs = programs
         self._data = directory / "data"
         self.port = free_port()
         self._run("initdb", "--auth=trust", "--encoding=UTF8", "--no-sync", f"--username={USER}")
-        options = f"-p {self.port} -c listen_addresses=127.0.0.1 -k {directory} -c fsync=off"
+        options = f"-p {self.port} -c listen_addresses=127.0.0.1 -k {directory}"
+        options += "" if durable else " -c fsync=off"
         self._run("pg_ctl", "--wait", f"--log={directory}/log", f"--options={options}", "start")
 
     def create_database(self) -> str:
@@ -66,14 +68,14 @@ class PostgresServer:
 
 
 @contextlib.contextmanager
-def postgres_server() -> Iterator[PostgresServer]:
-    """Run a server while the block lasts."""
+def postgres_server(*, durable: bool = False) -> Iterator[PostgresServer]:
+    """Run a server while the block lasts; `durable` is as above."""
     programs = find_programs()
     directory = Path(tempfile.mkdtemp(prefix="credence-postgres-", dir="/tmp"))
     try:
         if os.geteuid() == 0:
             shutil.chown(directory, USER, USER)
-        server = PostgresServer(directory, programs)
+        server = PostgresServer(directory, programs, durable=durable)
         try:
             yield server
         finally:

@@ -10,10 +10,11 @@ from sqlalchemy import Connection, Engine
 
 from workers.store import audit, idempotency, jobs, keys
 from workers.store.audit import Entry
+from workers.store.backlog import Backlog
 from workers.store.connection import transaction
 from workers.store.keys import StoredKey
 from workers.store.pages import Page
-from workers.store.quotas import Quotas, Terms, check_bytes, check_job
+from workers.store.quotas import Quotas, Terms, check_bytes, check_job, limits
 
 #: Jobs whose artifacts are weighed at a time.
 WEIGHED = 200
@@ -23,7 +24,11 @@ class Accounts:
     """Owners, their keys, and what they did."""
 
     def __init__(
-        self, reader: Engine, writer: Engine, now: Callable[[Connection], datetime]
+        self,
+        reader: Engine,
+        writer: Engine,
+        now: Callable[[Connection], datetime],
+        backlog: Backlog,
     ) -> None:
         """Use a store's database.
 
@@ -31,8 +36,10 @@ class Accounts:
             reader: for transactions that read.
             writer: for transactions that write.
             now: tells the time within a transaction.
+            backlog: what is known of the queue of all.
         """
         self._reader, self._writer, self._now = reader, writer, now
+        self._backlog = backlog
 
     def create_key(
         self,
@@ -123,12 +130,20 @@ class Accounts:
         Raises:
             QueueFullError, QuotaExceededError: it is one too many.
         """
+        if idempotency_key is None and self._lets_in(terms):
+            return True
         with transaction(self._reader) as connection:
             now = self._now(connection)
             if idempotency_key and idempotency.stands(connection, owner, idempotency_key, now):
                 return False
-            check_job(connection, owner, terms, 0, now)
+            check_job(connection, owner, terms, 0, now, self._backlog)
             return True
+
+    def _lets_in(self, terms: Terms) -> bool:
+        """Return whether it is known without asking the database that one more job may come."""
+        if limits(terms.quotas):
+            return False
+        return terms.queue is None or self._backlog.roomy(terms.queue)
 
     def check_bytes(self, owner: str, quotas: Quotas, size: int) -> None:
         """Refuse to store so many more bytes than the owner may.
@@ -136,6 +151,8 @@ class Accounts:
         Raises:
             QuotaExceededError: the quota would be exceeded.
         """
+        if quotas.stored_bytes is None:
+            return
         with transaction(self._reader) as connection:
             check_bytes(connection, owner, quotas, size)
 

@@ -1,5 +1,6 @@
 """The audit log: who did what, written in the transaction that did it; never changed after."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -42,15 +43,28 @@ def write(
     outcome: str = DONE,
 ) -> None:
     """Append an entry."""
-    statement = insert(audit).values(
-        at=now,
-        key_id=key_id,
-        owner=owner,
-        action=action,
-        object=None if thing is None else thing[:256],
-        outcome=outcome,
-    )
-    connection.execute(statement)
+    write_all(connection, now, action, [(owner, key_id, thing, outcome)])
+
+
+def write_all(
+    connection: Connection,
+    now: datetime,
+    action: str,
+    deeds: Sequence[tuple[str, str | None, str | None, str]],
+) -> None:
+    """Append entries of one action: owner, key, thing and outcome of each."""
+    rows = [
+        {
+            "at": now,
+            "key_id": key_id,
+            "owner": owner,
+            "action": action,
+            "object": None if thing is None else thing[:256],
+            "outcome": outcome,
+        }
+        for owner, key_id, thing, outcome in deeds
+    ]
+    connection.execute(insert(audit), rows)
 
 
 def page(connection: Connection, owner: str | None, size: int, token: str | None) -> Page[Entry]:

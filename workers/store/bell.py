@@ -3,6 +3,8 @@
 A ring carries no news, only the advice to look. It may get lost (a process starts, a buffer is
 full, a connection breaks), so whoever waits does so with a time-out and looks anyway: a lost ring
 delays, it never harms. Ring AFTER the transaction that made the news is committed.
+
+Longer than other files: the two ways of ringing stand beside each other.
 """
 
 import contextlib
@@ -33,6 +35,8 @@ TOPIC = re.compile(r"[A-Za-z0-9_/-]{0,64}\Z")
 CHANNEL = "credence"
 #: Linux keeps at least so many datagrams for a socket and refuses more.
 QUEUE = 10
+#: Seconds that a bell which is closed may take to tell what has rung.
+_CLOSING = 5.0
 
 
 def job_topic(job_id: str) -> str:
@@ -186,37 +190,76 @@ def _address(directory: int, name: str) -> str:
 
 
 class NotifyBell(AbstractBell):
-    """A bell for several machines: PostgreSQL's LISTEN and NOTIFY."""
+    """A bell for several machines: PostgreSQL's LISTEN and NOTIFY.
+
+    A thread of its own notifies, so that nobody waits for the server; what rings while it waits
+    for it is told in one go, each topic once.
+    """
 
     def __init__(self, database: str) -> None:
         self._url = _libpq_url(database)
-        self._lock = threading.Lock()
+        self._rung = threading.Condition()
+        #: Topics to tell, in the order in which they first rang.
+        self._topics: dict[str, None] = {}
+        self._telling = self._closed = False
         self._connection: psycopg.Connection | None = None
+        self._ringer: threading.Thread | None = None
 
     def ring(self, topic: str) -> None:
-        """Notify, over a new connection if the old one broke."""
-        with self._lock:
-            for _ in range(2):
-                try:
-                    self._notify(topic)
-                    return
-                except psycopg.OperationalError as error:
-                    log.warning("ring lost", action="ring_bell", topic=topic, error=str(error))
-                    self._drop()
-
-    def _notify(self, topic: str) -> None:
-        if self._connection is None:
-            self._connection = psycopg.connect(self._url, autocommit=True)
-        self._connection.execute("SELECT pg_notify(%s, %s)", (CHANNEL, topic))
+        """Have it notified soon."""
+        with self._rung:
+            self._topics[topic] = None
+            if self._ringer is None:
+                self._ringer = threading.Thread(target=self._run, name="bell", daemon=True)
+                self._ringer.start()
+            self._rung.notify_all()
 
     def listen(self, prefix: str = "") -> AbstractEar:
-        """Return an ear with a connection of its own."""
+        """Return an ear with a connection of its own, which hears nothing that rang before."""
+        with self._rung:
+            self._rung.wait_for(lambda: not self._topics and not self._telling, _CLOSING)
         return NotifyEar(self._url, _checked(prefix))
 
     def close(self) -> None:
-        """Close the ringing connection."""
-        with self._lock:
-            self._drop()
+        """Tell what has rung, and close the ringing connection."""
+        with self._rung:
+            self._closed = True
+            self._rung.notify_all()
+        if self._ringer is not None:
+            self._ringer.join(_CLOSING)
+
+    def _run(self) -> None:
+        while topics := self._next():
+            self._tell(topics)
+        self._drop()
+
+    def _next(self) -> list[str]:
+        """Wait for rings; return no topics when there are none and will be none."""
+        with self._rung:
+            self._telling = False
+            self._rung.notify_all()
+            self._rung.wait_for(lambda: self._topics or self._closed)
+            topics, self._topics = list(self._topics), {}
+            self._telling = bool(topics)
+        return topics
+
+    def _tell(self, topics: list[str]) -> None:
+        """Notify, over a new connection if the old one broke."""
+        for _ in range(2):
+            try:
+                self._notify(topics)
+                return
+            except psycopg.Error as error:
+                log.warning("ring lost", action="ring_bell", topics=topics, error=str(error))
+                self._drop()
+
+    def _notify(self, topics: list[str]) -> None:
+        if self._connection is None:
+            self._connection = psycopg.connect(self._url, autocommit=True)
+            # A ring may get lost: it need not be on disk before the next one rings.
+            self._connection.execute("SET synchronous_commit TO off")
+        query = "SELECT pg_notify(%s, topic) FROM unnest(%s::text[]) AS topic"
+        self._connection.execute(query, (CHANNEL, topics))
 
     def _drop(self) -> None:
         if self._connection is not None:

@@ -3,20 +3,33 @@
 import json
 import math
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import ArgumentError, InterfaceError, OperationalError
+from sqlalchemy.exc import (
+    ArgumentError,
+    DataError,
+    InterfaceError,
+    InvalidatePoolError,
+    OperationalError,
+)
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.schema import Table
 
-from workers.store.errors import StoreError, StoreUnavailableError
+from workers.store.errors import RefusedValueError, StoreError, StoreUnavailableError
 
 #: How long a SQLite writer waits for another, in milliseconds.
 BUSY_MILLISECONDS = 30_000
+#: Connections of one process. All are kept once they are open: under load, opening one and setting
+#: it up takes longer than what it is opened for.
+CONNECTIONS = 40
+#: Seconds for which a connection is believed to be what it was when somebody used it last; after
+#: that it is asked, since the server may have been restarted.
+FRESH_SECONDS = 1.0
 _KINDS = "use sqlite:///FILE or postgresql://USER@HOST/DATABASE"
 
 
@@ -44,14 +57,27 @@ def connect(url: str) -> Engine:
     engine = create_engine(
         parsed,
         json_serializer=dump_json,
-        pool_size=8,
-        max_overflow=32,
-        pool_pre_ping=parsed.get_backend_name() == "postgresql",
+        pool_size=CONNECTIONS,
+        max_overflow=0,
+        pool_use_lifo=True,
     )
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
+    else:
+        _ask_when_idle(engine)
     return engine
+
+
+def reader(engine: Engine) -> Engine:
+    """Return the same engine whose transactions only read.
+
+    On PostgreSQL every statement stands alone: it sees what is committed when it begins, as at the
+    isolation level of our transactions anyway, and two messages to the server less are waited for.
+    """
+    if engine.dialect.name == "sqlite":
+        return engine
+    return engine.execution_options(isolation_level="AUTOCOMMIT")
 
 
 def writer(engine: Engine, *, durable: bool = True) -> Engine:
@@ -72,12 +98,34 @@ def transaction(engine: Engine) -> Iterator[Connection]:
 
     Raises:
         StoreUnavailableError: the database does not answer.
+        RefusedValueError: it does not take a value: PostgreSQL knows no text with a NUL byte.
     """
     try:
         with engine.begin() as connection:
             yield connection
+    except DataError as error:
+        raise RefusedValueError from error
     except (OperationalError, InterfaceError, PoolTimeoutError) as error:
         raise StoreUnavailableError from error
+
+
+def _ask_when_idle(engine: Engine) -> None:
+    """See whether a connection that was idle for a while still leads to a server."""
+
+    def note(_connection: Any, record: Any) -> None:
+        record.info["used"] = time.monotonic()
+
+    def ask(connection: Any, record: Any, _proxy: object) -> None:
+        if time.monotonic() - record.info["used"] < FRESH_SECONDS:
+            return
+        try:
+            engine.dialect.do_ping(connection)
+        except engine.dialect.loaded_dbapi.Error as error:
+            raise InvalidatePoolError from error
+
+    event.listen(engine, "connect", note)
+    event.listen(engine, "checkin", note)
+    event.listen(engine, "checkout", ask)
 
 
 def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:

@@ -18,6 +18,12 @@ class StoreUnavailableError(StoreError):
     kind = "store-unavailable"
 
 
+class RefusedValueError(StoreError):
+    """The database does not take a text or number of this request; remove NUL bytes from texts."""
+
+    kind = "invalid-value"
+
+
 class JobNotFoundError(StoreError):
     """There is no such job."""
 

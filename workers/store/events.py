@@ -73,6 +73,19 @@ def write(
         connection.execute(insert(events), rows)
 
 
+def write_first(
+    connection: Connection, job_ids: Sequence[str], event: NewEvent, now: datetime
+) -> None:
+    """Insert the first event of each of some jobs, all alike."""
+    kind, payload = event
+    rows = [
+        {"job_id": job_id, "id": 1, "kind": kind, "payload": payload, "created_at": now}
+        for job_id in job_ids
+    ]
+    if rows:
+        connection.execute(insert(events), rows)
+
+
 def read(
     connection: Connection, owner: str | None, job_id: str, after: int, limit: int
 ) -> list[Event]:

@@ -1,15 +1,16 @@
 """Job rows as their owners use them: submit, read, list, cancel, delete."""
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, Select, delete, insert, select, update
+from sqlalchemy import Connection, Select, delete, insert, select, update
 
 from workers.jobs import Job, JobState
 from workers.store import datasets, events, idempotency, owners
+from workers.store.backlog import Backlog
 from workers.store.connection import dump_json
 from workers.store.errors import IdempotencyConflictError, JobActiveError, JobNotFoundError
 from workers.store.pages import Page, read_page
@@ -37,40 +38,82 @@ class Submission:
     terms: Terms = FREE
 
 
-def submit(connection: Connection, submission: Submission, now: datetime) -> tuple[Job, bool]:
-    """Store a job in the queue; return it and whether it is new.
+def submit(
+    connection: Connection, submissions: Sequence[Submission], now: datetime, backlog: Backlog
+) -> list[tuple[Job, bool]]:
+    """Store jobs in the queue; return each and whether it is new.
+
+    Transactions that store several may run at the same time. What they wait for each other for is
+    taken in one order: all owners' rows first, then all idempotency keys.
 
     Raises:
-        IdempotencyConflictError: the key came before with another body.
-        DatasetNotFoundError: the data set has been deleted.
-        QueueFullError, QuotaExceededError: it is one too many.
+        IdempotencyConflictError: a key came before with another body.
+        DatasetNotFoundError: a data set has been deleted.
+        QueueFullError, QuotaExceededError: one is one too many.
     """
-    job_id, owner, key = uuid.uuid4().hex, submission.owner, submission.idempotency_key
-    first = None if key is None else idempotency.take(connection, owner, key, job_id, now)
-    if first is not None:
-        return _first(connection, submission, first), False
+    _enrol(connection, submissions)
+    ids = [uuid.uuid4().hex for _ in submissions]
+    firsts = _take_keys(connection, submissions, ids, now)
+    new = {
+        job_id: _insert(connection, submission, job_id, now, backlog)
+        for submission, job_id in zip(submissions, ids, strict=True)
+        if job_id not in firsts
+    }
+    events.write_first(connection, list(new), state_event(JobState.QUEUED), now)
+    return [
+        (_first(connection, submission, firsts[job_id]), False)
+        if job_id in firsts
+        else (new[job_id], True)
+        for submission, job_id in zip(submissions, ids, strict=True)
+    ]
+
+
+def _enrol(connection: Connection, submissions: Sequence[Submission]) -> None:
+    """See that owners have their rows, and lock those whose things are to be counted."""
+    quotas = {submission.owner: submission.terms.quotas for submission in submissions}
+    counted = {s.owner for s in submissions if limits(s.terms.quotas)}
+    for owner in sorted(quotas):
+        owners.enrol(connection, owner, quotas[owner].running_jobs)
+        if owner in counted:
+            owners.lock(connection, owner)
+
+
+def _take_keys(
+    connection: Connection, submissions: Sequence[Submission], ids: Sequence[str], now: datetime
+) -> dict[str, str]:
+    """Let idempotency keys stand for new jobs; return what those stand for that did before.
+
+    Returns:
+        By the id that the new job would have had, the id of the job that the key stands for.
+    """
+    keyed = sorted(
+        (submission.owner, submission.idempotency_key, number)
+        for number, submission in enumerate(submissions)
+        if submission.idempotency_key is not None
+    )
+    taken = {
+        ids[number]: idempotency.take(connection, owner, key, ids[number], now)
+        for owner, key, number in keyed
+    }
+    return {job_id: first for job_id, first in taken.items() if first is not None}
+
+
+def _insert(
+    connection: Connection, submission: Submission, job_id: str, now: datetime, backlog: Backlog
+) -> Job:
     size = submission.size + len(dump_json(submission.definition))
-    _admit(connection, submission, size, now)
-    statement = insert(jobs).values(_values(submission, job_id, size, now)).returning(jobs)
-    row = connection.execute(statement).mappings().one()
+    check_job(connection, submission.owner, submission.terms, size, now, backlog)
+    values = _values(submission, job_id, size, now)
+    number = connection.execute(insert(jobs).values(values).returning(jobs.c.number)).scalar_one()
     marks = submission.request.get("labels", {})
     if marks:
         connection.execute(
             insert(labels),
-            [{"job_number": row["number"], "key": k, "value": v} for k, v in marks.items()],
+            [{"job_number": number, "key": k, "value": v} for k, v in marks.items()],
         )
     if submission.dataset_key is not None:
-        datasets.refer(connection, submission.owner, submission.dataset_key, row["number"])
-    events.write(connection, row["id"], 1, [state_event(JobState.QUEUED)], now)
-    return job_of(row), True
-
-
-def _admit(connection: Connection, submission: Submission, size: int, now: datetime) -> None:
-    owner, terms = submission.owner, submission.terms
-    owners.enrol(connection, owner, terms.quotas.running_jobs)
-    if limits(terms.quotas):
-        owners.lock(connection, owner)
-    check_job(connection, owner, terms, size, now)
+        datasets.refer(connection, submission.owner, submission.dataset_key, number)
+    return job_of({**_UNTOUCHED, **values, "created_at": now.astimezone(UTC)})
 
 
 def _values(submission: Submission, job_id: str, size: int, now: datetime) -> dict[str, Any]:
@@ -92,6 +135,20 @@ def _values(submission: Submission, job_id: str, size: int, now: datetime) -> di
     }
 
 
+#: What a row that has just been inserted holds besides, so that it need not be read back.
+_UNTOUCHED: Mapping[str, Any] = {
+    "started_at": None,
+    "finished_at": None,
+    "attempts": 0,
+    "progress": None,
+    "error": None,
+    "token": 0,
+    "result_prefix": None,
+    "plan": None,
+    "cancel_requested": False,
+}
+
+
 def _first(connection: Connection, submission: Submission, job_id: str) -> Job:
     """Return the job that was sent with the same key, if its body was the same."""
     query = select(jobs).where(jobs.c.owner == submission.owner, jobs.c.id == job_id)
@@ -111,6 +168,12 @@ def get(connection: Connection, owner: str | None, job_id: str) -> Job:
     if row is None:
         raise JobNotFoundError(f"there is no job {job_id!r}")
     return job_of(row)
+
+
+def find(connection: Connection, job_ids: Collection[str]) -> dict[str, Job]:
+    """Return the jobs among these ids that there are, by id, whoever owns them."""
+    rows = connection.execute(select(jobs).where(jobs.c.id.in_(job_ids))).mappings()
+    return {row["id"]: job_of(row) for row in rows}
 
 
 def page(
@@ -199,7 +262,7 @@ def state_event(state: JobState, **more: Any) -> events.NewEvent:
     return "state", {"state": str(state), **more}
 
 
-def job_of(row: RowMapping) -> Job:
+def job_of(row: Mapping[str, Any]) -> Job:
     """Read a job from its row."""
     request = row["request"]
     return Job(

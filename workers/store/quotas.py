@@ -7,8 +7,8 @@ from datetime import datetime
 
 from sqlalchemy import Connection, func, select
 
-from workers.jobs import JobState
 from workers.store import owners
+from workers.store.backlog import Backlog, queued
 from workers.store.errors import QueueFullError, QuotaExceededError
 from workers.store.schema import datasets, jobs, models
 
@@ -51,18 +51,28 @@ class Terms:
 FREE = Terms()
 
 
-def check_job(connection: Connection, owner: str, terms: Terms, size: int, now: datetime) -> None:
+def check_job(
+    connection: Connection, owner: str, terms: Terms, size: int, now: datetime, backlog: Backlog
+) -> None:
     """Refuse a job of so many bytes that is one too many.
+
+    Args:
+        connection: of a transaction.
+        owner: whose it is.
+        terms: what it is measured against.
+        size: how many bytes.
+        now: the present moment.
+        backlog: what is known of the queue of all.
 
     Raises:
         QueueFullError: the queue of all is full.
         QuotaExceededError: one of the owner's quotas is used up.
     """
     quotas = terms.quotas
-    if terms.queue is not None and _queued(connection, None, terms.queue) >= terms.queue:
+    if terms.queue is not None and backlog.full(connection, terms.queue):
         raise QueueFullError
     if quotas.queued_jobs is not None:
-        used = _queued(connection, owner, quotas.queued_jobs)
+        used = queued(connection, quotas.queued_jobs, owner)
         if used >= quotas.queued_jobs:
             raise QuotaExceededError("queued_jobs", quotas.queued_jobs, used, _SOON)
     if quotas.cpu_seconds is not None:
@@ -97,23 +107,16 @@ def check_bytes(
 
 def stored_bytes(connection: Connection, owner: str) -> int:
     """Return what the owner's models, data sets and jobs take."""
-    sums = (
-        select(func.coalesce(func.sum(table.c.bytes), 0)).where(table.c.owner == owner)
+    of_jobs, of_datasets, of_models = (
+        select(func.coalesce(func.sum(table.c.bytes), 0))
+        .where(table.c.owner == owner)
+        .scalar_subquery()
         for table in (jobs, datasets, models)
     )
-    return sum(int(connection.execute(query).scalar_one()) for query in sums)
+    return int(connection.execute(select(of_jobs + of_datasets + of_models)).scalar_one())
 
 
 def limits(quotas: Quotas) -> bool:
     """Return whether anything is to be counted when something is added."""
     counted = (quotas.queued_jobs, quotas.cpu_seconds, quotas.stored_bytes)
     return any(limit is not None for limit in counted)
-
-
-def _queued(connection: Connection, owner: str | None, most: int) -> int:
-    """Count the jobs that wait, no further than to `most`."""
-    waiting = select(jobs.c.number).where(jobs.c.state == JobState.QUEUED)
-    if owner is not None:
-        waiting = waiting.where(jobs.c.owner == owner)
-    some = waiting.limit(most).subquery()
-    return int(connection.execute(select(func.count()).select_from(some)).scalar_one())

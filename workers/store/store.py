@@ -8,10 +8,10 @@ what the floors above may ask of the database; the work is done in the files bes
 `owner` says whose things a method sees, `by` the id of the key that asks, for the audit log.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, TypeAlias
 
 from sqlalchemy import Connection, Engine, func, select
 from sqlalchemy.exc import OperationalError
@@ -19,10 +19,12 @@ from sqlalchemy.exc import OperationalError
 from workers.jobs import Job, JobState
 from workers.store import audit, datasets, events, jobs, leases, models, presence
 from workers.store.accounts import Accounts
-from workers.store.connection import connect, transaction, writer
+from workers.store.backlog import Backlog
+from workers.store.connection import connect, reader, transaction, writer
 from workers.store.datasets import StoredDataset
 from workers.store.errors import StoreUnavailableError
 from workers.store.events import Event, NewEvent
+from workers.store.group import Group
 from workers.store.leases import Beat, Claim
 from workers.store.migrate import migrate
 from workers.store.models import StoredModel
@@ -33,21 +35,30 @@ from workers.store.quotas import FREE, UNLIMITED, Quotas, Terms
 #: Tells the time in UTC.
 Clock = Callable[[], datetime]
 
+#: A submission, and the id of the key that asks.
+_Posted: TypeAlias = tuple[jobs.Submission, str | None]
+
 
 class Store:
     """Models, data sets, jobs, events and leases in a database."""
 
     def __init__(self, engine: Engine, clock: Clock | None = None) -> None:
-        self._reader = engine
+        self._engine = engine
+        self._reader = reader(engine)
         self._writer = writer(engine)
         self._quick_writer = writer(engine, durable=False)
         self._clock = clock
+        self._backlog = Backlog()
+        #: Submissions that come at the same time are stored by one commit.
+        self._submissions: Group[_Posted, tuple[Job, bool]] = Group(
+            self._submit, common=(StoreUnavailableError,)
+        )
         #: Keys, the audit log, and who takes how much room.
-        self.accounts = Accounts(self._reader, self._writer, self._now)
+        self.accounts = Accounts(self._reader, self._writer, self._now, self._backlog)
 
     def close(self) -> None:
         """Close the connections."""
-        self._reader.dispose()
+        self._engine.dispose()
 
     def ping(self) -> None:
         """Read nothing, to see that the database answers.
@@ -217,11 +228,19 @@ class Store:
             size=size,
             terms=terms,
         )
+        return self._submissions.call((submission, by))
+
+    def _submit(self, posted: Sequence[_Posted]) -> list[tuple[Job, bool]]:
+        """Store what has been submitted, and by which key, in one transaction."""
         with self._write() as connection:
             now = self._now(connection)
-            job, new = jobs.submit(connection, submission, now)
-            audit.write(connection, now, owner, by, "submit_job", job.id, _outcome(new))
-            return job, new
+            stored = jobs.submit(connection, [s for s, _ in posted], now, self._backlog)
+            deeds = [
+                (submission.owner, by, job.id, _outcome(new))
+                for (submission, by), (job, new) in zip(posted, stored, strict=True)
+            ]
+            audit.write_all(connection, now, "submit_job", deeds)
+            return stored
 
     def get_job(self, owner: str | None, job_id: str) -> Job:
         """Return a job; `owner` None sees all.
@@ -231,6 +250,11 @@ class Store:
         """
         with self._read() as connection:
             return jobs.get(connection, owner, job_id)
+
+    def find_jobs(self, job_ids: Collection[str]) -> dict[str, Job]:
+        """Return the jobs among these ids that there are, by id, whoever owns them."""
+        with self._read() as connection:
+            return jobs.find(connection, job_ids)
 
     def list_jobs(
         self,

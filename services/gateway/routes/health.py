@@ -8,7 +8,6 @@ from pydantic import BaseModel
 
 from services.gateway.deps import Deps, Parts
 from services.gateway.metrics import MEDIA_TYPE
-from services.gateway.openapi import problems
 from workers.store.errors import StoreError
 
 router = APIRouter(tags=["health"])
@@ -34,7 +33,10 @@ async def get_health() -> Health:
     return Health(status="alive")
 
 
-@router.get("/readyz", responses=problems(503))
+@router.get(
+    "/readyz",
+    responses={503: {"model": Health, "description": "Something is missing: `checks` say what."}},
+)
 def get_readiness(deps: Parts, response: Response) -> Health:
     """Answer 200 when a job would be taken and done, else 503 with what is missing."""
     workers, notes = _workers(deps)

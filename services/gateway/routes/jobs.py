@@ -9,7 +9,8 @@ from fastapi.responses import StreamingResponse
 
 from services.errors import Complaint, InvalidInputError
 from services.gateway.audited import audited
-from services.gateway.deps import Author, JsonBody, Owner, Parts
+from services.gateway.caller import Caller
+from services.gateway.deps import Author, Deps, JsonBody, Owner, Parts
 from services.gateway.extension import extend
 from services.gateway.openapi import BODY, NAMED, extension_body, job_body, problems
 from services.gateway.resources import JobPage, JobResource, job_resource
@@ -17,7 +18,7 @@ from services.gateway.routes.paging import PageSize, PageToken
 from services.gateway.standing import Standing
 from services.gateway.streams import stream
 from services.gateway.submission import KEY_LENGTH, submit
-from workers.jobs import JobState
+from workers.jobs import Job, JobState
 from workers.store.bell import WORK, job_topic
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
@@ -33,7 +34,7 @@ _LABEL = re.compile(r"([A-Za-z_][A-Za-z0-9_.-]{0,63})[=:](.{0,256})\Z")
     openapi_extra=job_body(),
     responses=problems(*BODY, *NAMED, 503),
 )
-def post_job(
+async def post_job(
     body: JsonBody,
     deps: Parts,
     caller: Author,
@@ -47,11 +48,16 @@ def post_job(
     ] = None,
 ) -> JobResource:
     """Check a job and queue it; it is on disk when this answers."""
-    with audited(deps.store, caller, "submit_job") as deed:
-        job, _ = submit(deps, caller, body, _checked_key(idempotency_key))
-        deed.thing = job.id
+    job = await run_in_threadpool(_submit, deps, caller, body, _checked_key(idempotency_key))
     response.headers["Location"] = f"/v1/jobs/{job.id}"
     return job_resource(job)
+
+
+def _submit(deps: Deps, caller: Caller, body: Any, key: str | None) -> Job:
+    with audited(deps.store, caller, "submit_job") as deed:
+        job, _ = submit(deps, caller, body, key)
+        deed.thing = job.id
+    return job
 
 
 @router.get("", responses=problems(422))
@@ -73,9 +79,9 @@ def list_jobs(
 
 
 @router.get("/{job_id}", responses=problems(*NAMED))
-def get_job(job_id: str, deps: Parts, owner: Owner) -> JobResource:
+async def get_job(job_id: str, deps: Parts, owner: Owner) -> JobResource:
     """Show a job."""
-    return job_resource(deps.store.get_job(owner, job_id))
+    return job_resource(await deps.lookups.job(owner, job_id))
 
 
 @router.post("/{job_id}/cancel", responses=problems(*NAMED))
@@ -140,7 +146,7 @@ async def follow_job(
 ) -> StreamingResponse:
     """Follow a job: `state`, `progress`, `elbo`, `checkpoint` and `log` events as they happen."""
     after = _event_id(last_event_id)
-    await run_in_threadpool(deps.store.get_job, owner, job_id)
+    await deps.lookups.job(owner, job_id)
     deps.gate.check()
     standing = Standing(deps.store.accounts, request.state.caller)
 
@@ -149,6 +155,7 @@ async def follow_job(
             found = stream(
                 deps.store,
                 deps.switchboard,
+                deps.lookups,
                 job_id,
                 owner=owner,
                 after=after,

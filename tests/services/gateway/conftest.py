@@ -40,11 +40,18 @@ def validator() -> Iterator[Validator]:
 
 @pytest.fixture
 def deps(tmp_path: Path, validator: Validator) -> Iterator[Deps]:
-    database = f"sqlite:///{tmp_path / 'jobs.db'}"
+    with opened(tmp_path, validator) as found:
+        yield found
+
+
+@contextlib.contextmanager
+def opened(home: Path, validator: Validator) -> Iterator[Deps]:
+    """The parts of a gateway, in a directory of their own."""
+    database = f"sqlite:///{home / 'jobs.db'}"
     store = create_store(database)
-    bell = create_bell(database, tmp_path)
+    bell = create_bell(database, home)
     switchboard = Switchboard(bell)
-    artifacts = Artifacts((tmp_path / "artifacts").as_uri())
+    artifacts = Artifacts((home / "artifacts").as_uri())
     yield Deps(
         settings=GatewaySettings(max_body_size=MAX_BODY, ping_seconds=0.2, poll_seconds=0.1),
         store=store,

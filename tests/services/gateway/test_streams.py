@@ -26,7 +26,13 @@ def submit(deps: Deps) -> str:
 
 def follow(deps: Deps, job: str, after: int = 0, poll: float = 0.1) -> AsyncIterator[bytes]:
     return stream(
-        deps.store, deps.switchboard, job, after=after, ping_seconds=0.3, poll_seconds=poll
+        deps.store,
+        deps.switchboard,
+        deps.lookups,
+        job,
+        after=after,
+        ping_seconds=0.3,
+        poll_seconds=poll,
     )
 
 

@@ -128,3 +128,28 @@ def test_a_broken_connection_is_made_again(postgres: object, tmp_path: Path) -> 
             assert time.monotonic() < deaf_until
         bell.ring(WORK)
         assert ear.wait(5) == {WORK}
+
+
+@pytest.mark.postgres
+def test_what_rings_at_once_is_told_at_once(postgres: object, tmp_path: Path) -> None:
+    url = postgres.create_database()  # type: ignore[attr-defined]
+    with contextlib.closing(create_bell(url, tmp_path)) as bell, bell.listen() as ear:
+        for number in range(1000):
+            bell.ring(job_topic(str(number % 10)))
+        heard: set[str] = set()
+        end = time.monotonic() + 30
+        while len(heard) < 10 and time.monotonic() < end:
+            heard |= ear.wait(5)
+        assert heard == {job_topic(str(number)) for number in range(10)}
+
+
+@pytest.mark.postgres
+def test_a_bell_that_closes_has_told_everything(postgres: object, tmp_path: Path) -> None:
+    url = postgres.create_database()  # type: ignore[attr-defined]
+    with (
+        contextlib.closing(create_bell(url, tmp_path)) as listening,
+        listening.listen(WORK) as ear,
+    ):
+        with contextlib.closing(create_bell(url, tmp_path)) as bell:
+            bell.ring(WORK)
+        assert ear.wait(5) == {WORK}

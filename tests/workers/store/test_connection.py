@@ -4,11 +4,15 @@ import multiprocessing
 import time
 from pathlib import Path
 
+import psycopg
 import pytest
 from sqlalchemy import Engine, text
 
+from tests.workers.postgres import PostgresServer
+from workers.store import connection as module
 from workers.store.connection import connect, database_url, dump_json, writer
-from workers.store.errors import StoreError
+from workers.store.errors import RefusedValueError, StoreError, StoreUnavailableError
+from workers.store.store import create_store
 
 
 @pytest.mark.parametrize(
@@ -81,3 +85,44 @@ def test_json_has_null_for_what_is_no_number() -> None:
         '{"a": [1, null], "b": [null, "x"]}'.replace(" ", "")
     )
     assert dump_json({"a": 0.1}) == '{"a":0.1}'
+
+
+@pytest.mark.postgres
+def test_an_idle_connection_is_asked_before_it_is_used(
+    postgres: PostgresServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = postgres.create_database()
+    store = create_store(url)
+    try:
+        store.ping()
+        cut(url)
+        with pytest.raises(StoreUnavailableError):
+            store.ping()
+        store.ping()
+        cut(url)
+        monkeypatch.setattr(module, "FRESH_SECONDS", 0.0)
+        store.ping()
+    finally:
+        store.close()
+        postgres.drop_database(url)
+
+
+def cut(url: str) -> None:
+    """Break all connections to a database."""
+    with psycopg.connect(url, autocommit=True) as ours:
+        ours.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+            "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+
+
+@pytest.mark.postgres
+def test_a_text_that_postgresql_does_not_take_is_refused(postgres: PostgresServer) -> None:
+    url = postgres.create_database()
+    store = create_store(url)
+    try:
+        with pytest.raises(RefusedValueError, match="NUL"):
+            store.get_model("ann", "a\0b")
+    finally:
+        store.close()
+        postgres.drop_database(url)

@@ -8,6 +8,7 @@ import pytest
 from tests.workers.store.submissions import DEFINITION, request, submit, take
 from workers.jobs import Job, JobState
 from workers.store import datasets, jobs
+from workers.store.backlog import Backlog
 from workers.store.datasets import StoredDataset
 from workers.store.errors import DatasetInUseError, DatasetNotFoundError
 from workers.store.store import Store
@@ -119,7 +120,8 @@ def test_deletion_waits_for_a_submission_under_way(store: Store) -> None:
         dataset_key=dataset.key,
     )
     with store._write() as connection:
-        job, _ = jobs.submit(connection, submission, store._now(connection))
+        now = store._now(connection)
+        ((job, _),) = jobs.submit(connection, [submission], now, Backlog())
         thread, errors = in_a_thread(lambda: store.delete_dataset("ann", "abc"))
         thread.join(0.2)
         assert thread.is_alive()

@@ -4,18 +4,22 @@ import json
 import multiprocessing
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 
 from tests.workers.store.conftest import TurnedClock
 from tests.workers.store.submissions import DEFINITION, request, submit, take
 from workers.jobs import JobState
+from workers.store import jobs
 from workers.store.errors import (
     IdempotencyConflictError,
     JobActiveError,
     JobNotFoundError,
     PageError,
+    QuotaExceededError,
 )
+from workers.store.quotas import Quotas, Terms
 from workers.store.store import Store, create_store
 
 
@@ -53,6 +57,83 @@ class TestSubmit:
                 action("bob", job.id)
         assert store.list_jobs("bob") == ([], None)
         assert store.get_job(None, job.id).owner == "ann"
+
+
+class TestTogether:
+    """Submissions of many threads, which are stored by few commits."""
+
+    def posted(self, owner: str, number: int, **more: Any) -> tuple[jobs.Submission, None]:
+        definition = {**DEFINITION, "plates": {"number": number}}
+        labels = {"number": str(number)}
+        return (
+            jobs.Submission(
+                owner=owner,
+                request=request(seed=number, labels=labels),
+                definition=definition,
+                input_key=f"inputs/{number}.json",
+                **more,
+            ),
+            None,
+        )
+
+    def test_each_becomes_a_job_of_its_own(self, store: Store) -> None:
+        posted = [self.posted("ann" if n % 2 else "bob", n) for n in range(6)]
+        stored = store._submit(posted)
+        assert [new for _, new in stored] == [True] * 6
+        for number, (job, _) in enumerate(stored):
+            assert store.get_job(None, job.id) == job
+            assert (job.seed, job.owner) == (number, "ann" if number % 2 else "bob")
+            assert [(e.id, e.payload) for e in store.events(job.id)] == [(1, {"state": "queued"})]
+            (labelled,), _ = store.list_jobs(None, label=f"number={number}")
+            assert labelled == job
+        listed, _ = store.list_jobs(None)
+        assert [job.id for job in listed] == [job.id for job, _ in reversed(stored)]
+        audited, _ = store.accounts.audit(None)
+        done = {(e.owner, e.object, e.action, e.outcome) for e in audited}
+        assert done == {(job.owner, job.id, "submit_job", "done") for job, _ in stored}
+
+    def test_one_key_twice_makes_one_job(self, store: Store) -> None:
+        same = {"idempotency_key": "k", "body_digest": "d"}
+        (first, new), (again, newer), (other, newest) = store._submit(
+            [self.posted("ann", 1, **same), self.posted("ann", 2, **same), self.posted("ann", 3)]
+        )
+        assert (again, new, newer, newest) == (first, True, False, True)
+        assert {job.id for job in store.list_jobs("ann")[0]} == {first.id, other.id}
+
+    def test_one_that_is_refused_leaves_nothing_of_all(self, store: Store) -> None:
+        refused = Terms(quotas=Quotas(queued_jobs=1))
+        with pytest.raises(QuotaExceededError):
+            store._submit([self.posted("ann", 1), self.posted("ann", 2, terms=refused)])
+        assert store.list_jobs(None) == ([], None)
+
+    def test_a_quota_counts_those_before_it(self, store: Store) -> None:
+        terms = Terms(quotas=Quotas(queued_jobs=2))
+        posted = [self.posted("ann", n, terms=terms) for n in range(3)]
+        with pytest.raises(QuotaExceededError):
+            store._submit(posted)
+        assert len(store._submit(posted[:2])) == 2
+
+    def test_many_threads_get_what_each_asked_for(self, store: Store) -> None:
+        store.submit("ann", request(), DEFINITION, "inputs/x.json", "taken", "digest")
+        start = threading.Barrier(16)
+
+        def run(number: int) -> str:
+            start.wait()
+            key, digest = ("taken", "other") if number % 4 == 0 else (f"key-{number}", "digest")
+            try:
+                job, _ = store.submit(
+                    "ann", request(seed=number), DEFINITION, "inputs/x.json", key, digest
+                )
+            except IdempotencyConflictError:
+                return "conflict"
+            assert job.seed == number
+            return job.id
+
+        with ThreadPoolExecutor(16) as pool:
+            answers = list(pool.map(run, range(16)))
+        assert answers.count("conflict") == 4
+        assert len(set(answers)) == 13
+        assert len(store.list_jobs("ann")[0]) == 13
 
 
 class TestIdempotency:

@@ -1,0 +1,1 @@
+"""Services that fit eight schools, one file each: a process, and how it is asked."""
