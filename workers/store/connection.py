@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import psycopg
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import ArgumentError, InterfaceError, OperationalError
+from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.schema import Table
 
@@ -17,6 +18,9 @@ from workers.store.errors import StoreError, StoreUnavailableError
 
 #: How long a SQLite writer waits for another, in milliseconds.
 BUSY_MILLISECONDS = 30_000
+#: A PostgreSQL client that does nothing for so long in mid-transaction loses its connection: a
+#: process that is stopped there would keep all others from its locks.
+_NO_IDLING = "SET idle_in_transaction_session_timeout = '30s'"
 _KINDS = "use sqlite:///FILE or postgresql://USER@HOST/DATABASE"
 
 
@@ -51,6 +55,8 @@ def connect(url: str) -> Engine:
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
+    else:
+        event.listen(engine, "connect", _prepare_postgresql)
     return engine
 
 
@@ -78,6 +84,10 @@ def transaction(engine: Engine) -> Iterator[Connection]:
             yield connection
     except (OperationalError, InterfaceError, PoolTimeoutError) as error:
         raise StoreUnavailableError from error
+    except DBAPIError as error:
+        if error.connection_invalidated:
+            raise StoreUnavailableError from error
+        raise
 
 
 def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
@@ -88,6 +98,11 @@ def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
     cursor.execute("PRAGMA journal_mode = WAL")
     cursor.execute("PRAGMA foreign_keys = ON")
     cursor.close()
+
+
+def _prepare_postgresql(connection: psycopg.Connection, _record: object) -> None:
+    connection.execute(_NO_IDLING)
+    connection.commit()
 
 
 def _begin_sqlite(connection: Connection) -> None:

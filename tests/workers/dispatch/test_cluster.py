@@ -143,6 +143,41 @@ def test_a_step_that_never_returns_is_ended_by_force(
         time.sleep(0.05)
 
 
+def idle(cluster: ClusterBackend) -> list[int]:
+    """Return the processes of the workers that have no task."""
+    return [seat.process for seat in cluster._idle if seat.process is not None]
+
+
+def test_a_worker_that_died_before_its_job_came_costs_no_attempt(
+    house: House, warm_cluster: ClusterBackend
+) -> None:
+    # Nobody is told of the death of one that has nothing to do.
+    for process in idle(warm_cluster):
+        os.kill(process, signal.SIGKILL)
+    time.sleep(1.0)
+    with house.dispatching(warm_cluster):
+        job = house.wait(house.submit(), seconds=120)
+    assert (job.state, job.attempts) == (JobState.SUCCEEDED, 1)
+
+
+def test_a_job_for_a_worker_that_hangs_is_cancelled_in_time(
+    house: House, warm_cluster: ClusterBackend
+) -> None:
+    for process in idle(warm_cluster):
+        os.kill(process, signal.SIGSTOP)
+    with house.dispatching(warm_cluster, grace_seconds=1.0):
+        jobs = [house.submit(LONG), house.submit(LONG)]
+        for job in jobs:
+            house.wait(job, JobState.RUNNING)
+        asked = time.monotonic()
+        for job in jobs:
+            house.cancel(job)
+        states = {house.wait(job, seconds=30).state for job in jobs}
+        taken = time.monotonic() - asked
+    assert states == {JobState.CANCELLED}
+    assert taken < 5.0
+
+
 @pytest.fixture
 def planners(
     warm_cluster: ClusterBackend, monkeypatch: pytest.MonkeyPatch

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine, text
 
-from workers.store.connection import connect, database_url, dump_json, writer
-from workers.store.errors import StoreError
+from tests.workers.postgres import PostgresServer
+from workers.store.connection import connect, database_url, dump_json, transaction, writer
+from workers.store.errors import StoreError, StoreUnavailableError
 
 
 @pytest.mark.parametrize(
@@ -81,3 +82,21 @@ def test_json_has_null_for_what_is_no_number() -> None:
         '{"a": [1, null], "b": [null, "x"]}'.replace(" ", "")
     )
     assert dump_json({"a": 0.1}) == '{"a":0.1}'
+
+
+@pytest.mark.postgres
+def test_a_client_that_stops_in_mid_transaction_frees_its_locks(postgres: PostgresServer) -> None:
+    url = postgres.create_database()
+    engine = writer(connect(url))
+    with engine.begin() as connection:
+        shown = connection.execute(text("SHOW idle_in_transaction_session_timeout")).scalar()
+        assert shown == "30s"
+        connection.execute(text("SET LOCAL idle_in_transaction_session_timeout = '50ms'"))
+    with pytest.raises(StoreUnavailableError), transaction(engine) as connection:
+        connection.execute(text("SET LOCAL idle_in_transaction_session_timeout = '50ms'"))
+        time.sleep(0.5)
+        connection.execute(text("SELECT 1"))
+    with transaction(engine) as connection:
+        assert connection.execute(text("SELECT 1")).scalar() == 1
+    engine.dispose()
+    postgres.drop_database(url)
