@@ -91,11 +91,15 @@ def test_a_client_that_stops_in_mid_transaction_frees_its_locks(postgres: Postgr
     with engine.begin() as connection:
         shown = connection.execute(text("SHOW idle_in_transaction_session_timeout")).scalar()
         assert shown == "30s"
-        connection.execute(text("SET LOCAL idle_in_transaction_session_timeout = '50ms'"))
-    with pytest.raises(StoreUnavailableError), transaction(engine) as connection:
-        connection.execute(text("SET LOCAL idle_in_transaction_session_timeout = '50ms'"))
-        time.sleep(0.5)
-        connection.execute(text("SELECT 1"))
+
+    def stop_in_between() -> None:
+        with transaction(engine) as connection:
+            connection.execute(text("SET LOCAL idle_in_transaction_session_timeout = '50ms'"))
+            time.sleep(0.5)
+            connection.execute(text("SELECT 1"))
+
+    with pytest.raises(StoreUnavailableError):
+        stop_in_between()
     with transaction(engine) as connection:
         assert connection.execute(text("SELECT 1")).scalar() == 1
     engine.dispose()
