@@ -22,6 +22,7 @@ from workers.store.errors import (
     QueueFullError,
     QuotaExceededError,
     RefusedValueError,
+    StorageFullError,
     StoreError,
 )
 
@@ -182,6 +183,7 @@ _TABLE: dict[type[BaseException], tuple[int, str, str]] = {
     KeyNotFoundError: (404, "key-not-found", "Not found"),
     QuotaExceededError: (429, "quota-exceeded", "A quota is used up"),
     QueueFullError: (503, "queue-full", "The queue is full"),
+    StorageFullError: (503, "storage-full", "The artifact store is full"),
     DatasetInUseError: (409, "dataset-in-use", "Not in a state for this"),
     JobActiveError: (409, "job-active", "Not in a state for this"),
     IdempotencyConflictError: (422, "idempotency-conflict", "The key was used before"),

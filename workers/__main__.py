@@ -116,8 +116,11 @@ def configure_logging() -> None:
 
 
 def _leave(status: int) -> None:
-    """End the process, also while a run in it goes on, whose thread nothing can end."""
-    if any(thread.daemon for thread in threading.enumerate()):
+    """End the process, also while a run in it goes on, whose thread nothing can end.
+
+    After a failure Ray's own orderly end would wait for a cluster that does not answer.
+    """
+    if status or any(thread.daemon for thread in threading.enumerate()):
         # The interpreter's orderly end would pull the ground from under native code.
         sys.stderr.flush()
         os._exit(status)

@@ -34,12 +34,15 @@ from workers.sink import Control, StopReason
 from workers.start import find_start
 from workers.store.artifacts import Artifacts
 from workers.store.draws import ArrowSink
+from workers.store.errors import StorageFullError
+from workers.store.patience import Patience
 
 #: Hands an event (kind, payload) to the dispatcher.
 Emit = Callable[[str, dict[str, Any]], None]
 
 _DEFINITION: TypeAdapter[ModelDefinition] = TypeAdapter(ModelDefinition)
 _OPTIONS: TypeAdapter[EngineOptions] = TypeAdapter(AnyEngineOptions)
+_WAITS = "the artifact store is full; the run goes on once there is room"
 _ENDS = {StopReason.CANCELLED: JobState.CANCELLED, StopReason.DEADLINE: JobState.EXPIRED}
 
 
@@ -57,6 +60,10 @@ def execute(task: Task, emit: Emit, control: Control, cache: Cache | None = None
     """
     try:
         return _attempt(task, emit, control, cache)
+    except StorageFullError as error:
+        # There was no waiting for room any more; most likely because the run is to end.
+        reason = control.stop()
+        return failure(error) if reason is None else Receipt(state=_ENDS[reason])
     except Exception as error:
         return failure(error)
 
@@ -89,7 +96,11 @@ def _computed(
     if (reason := control.stop()) is not None or not going:
         return Receipt(state=_ENDS[reason or StopReason.CANCELLED])
     options = planner.options
-    with closing(ArrowSink(artifacts, task.prefix, emit)) as sink:
+    patience = Patience(
+        stopped=lambda: control.stop() is not None,
+        tell=lambda: emit("log", {"level": "warning", "message": _WAITS}),
+    )
+    with closing(ArrowSink(artifacts, task.prefix, emit, patience.wait)) as sink:
         keeper = Keeper(artifacts, task.prefix, sink, keepsake=partial(keepsake, options))
         start = find_start(task, options, density, artifacts, sink, keeper)
         findings, phases = run(
@@ -113,7 +124,8 @@ def _computed(
         total=time.perf_counter() - began + _earlier(start),
     )
     result = _result(task, planner, density, findings, timing, partial=reason is not None)
-    artifacts.put(f"{task.prefix}/result.json", write(result))
+    key, content = f"{task.prefix}/result.json", write(result)
+    patience.through(lambda: artifacts.put(key, content))
     return Receipt(state=JobState.SUCCEEDED if reason is None else _ENDS[reason], result=True)
 
 

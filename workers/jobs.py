@@ -14,6 +14,9 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+#: Seconds that a lease lasts at the most: one that ends later was given before the clock went back.
+LONGEST_LEASE = 900.0
+
 #: Seeds are drawn from `0 ... SEEDS - 1`, which a signed 64-bit column holds.
 SEEDS = 2**63
 

@@ -44,7 +44,7 @@ class Resources(Posted):
 class Limits(Posted):
     """When a job ends at the latest."""
 
-    #: Seconds from its first start, over all attempts; the job is `expired` after that.
+    #: Seconds of work over all attempts; the job is `expired` after that.
     max_seconds: float = Field(default=3600.0, gt=0, le=7 * 86400)
 
 

@@ -7,6 +7,8 @@ from pathlib import Path
 from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from workers.jobs import LONGEST_LEASE
+
 #: An own Ray cluster on this machine; threads of the dispatcher, without Ray.
 LOCAL, INPROCESS = "local", "inprocess"
 #: `head:6379`, `10.0.0.1:6379`, `[fd00::1]:6379`.
@@ -44,7 +46,7 @@ class Settings(BaseSettings):
     #: torch threads of a worker, unless the job asks for more.
     threads: int = Field(default=1, ge=1, le=1024)
     #: A job whose dispatcher is silent for so many seconds is given to another.
-    lease_seconds: float = Field(default=15.0, gt=0)
+    lease_seconds: float = Field(default=15.0, gt=0, le=LONGEST_LEASE)
     #: Seconds between asking a run to stop and stopping it by force.
     grace_seconds: float = Field(default=5.0, ge=0)
     #: Jobs after which a worker is replaced by a fresh one.

@@ -15,7 +15,12 @@ from services.errors import (
     status_problem,
 )
 from workers.errors import WorkerError
-from workers.store.errors import IdempotencyConflictError, JobNotFoundError, PageError
+from workers.store.errors import (
+    IdempotencyConflictError,
+    JobNotFoundError,
+    PageError,
+    StorageFullError,
+)
 
 
 @pytest.mark.parametrize(
@@ -29,6 +34,7 @@ from workers.store.errors import IdempotencyConflictError, JobNotFoundError, Pag
         (ConflictError(), 409, "conflict"),
         (JobNotFoundError("there is no job 'a'"), 404, "job-not-found"),
         (IdempotencyConflictError(), 422, "idempotency-conflict"),
+        (StorageFullError(), 503, "storage-full"),
         (WorkerError("no"), 409, "worker-error"),
         (KeyError("secret"), 500, "internal"),
     ],

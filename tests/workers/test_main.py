@@ -1,5 +1,6 @@
 """`python -m workers` as a process: it does jobs and goes without leaving any process behind."""
 
+import contextlib
 import os
 import secrets
 import signal
@@ -102,3 +103,37 @@ def test_killed_it_takes_its_processes_along(house: House) -> None:
         process.send_signal(signal.SIGTERM)
         assert process.wait(10) == 0
     assert list((house.home / "ray").iterdir()) == []
+
+
+@pytest.mark.ray
+@pytest.mark.slow
+@pytest.mark.parametrize("part", ["gcs_server", "raylet"])
+def test_without_a_part_of_its_cluster_it_ends_and_puts_its_jobs_back(
+    house: House, part: str
+) -> None:
+    mark = secrets.token_hex(8)
+    with dispatching(house.home, "local", mark) as process:
+        job = house.submit(LONG)
+        house.wait_for_phase(job, seconds=240)
+        (victim,) = (found for found in children(process.pid) if name(found) == part)
+        os.kill(victim, signal.SIGKILL)
+        assert process.wait(15) == 1
+        end = time.monotonic() + 10
+        while marked(mark):
+            assert time.monotonic() < end, marked(mark)
+            time.sleep(0.1)
+    seen = house.store.get_job(None, job.id)
+    assert (seen.state, seen.attempts) == (JobState.QUEUED, 0), "put back unharmed"
+
+
+def children(process: int) -> list[int]:
+    found = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            if int(stat.read_text().rpartition(")")[2].split()[1]) == process:
+                found.append(int(stat.parent.name))
+    return found
+
+
+def name(process: int) -> str:
+    return Path(f"/proc/{process}/comm").read_text().strip()

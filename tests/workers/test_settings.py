@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
+from workers.jobs import LONGEST_LEASE
 from workers.settings import Settings, complaint
 
 
@@ -54,3 +55,10 @@ def test_nonsense_is_refused() -> None:
 def test_the_home_is_made_for_its_owner_alone(tmp_path: Path) -> None:
     home = Settings(home=tmp_path / "deep" / "home").make_home()
     assert home.stat().st_mode & 0o777 == 0o700
+
+
+def test_a_lease_has_a_longest() -> None:
+    # A lease that ends later than any may was given before the clock went back.
+    assert Settings(lease_seconds=LONGEST_LEASE).lease_seconds == LONGEST_LEASE
+    with pytest.raises(ValidationError):
+        Settings(lease_seconds=LONGEST_LEASE + 1)

@@ -5,11 +5,12 @@ out to be damaged, there is the one before. A checkpoint says how many draws wer
 blocks; the next attempt copies these and goes on. It counts only if they are there.
 """
 
+import io
 import operator
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, BinaryIO
 
 import structlog
 import torch
@@ -19,7 +20,7 @@ from workers.checkpoints.errors import PacketError
 from workers.checkpoints.packet import pack, peek, unpack
 from workers.store.artifacts import CHECKPOINTS, STATE, Artifacts
 from workers.store.draws import ArrowSink
-from workers.store.errors import ArtifactNotFoundError
+from workers.store.errors import ArtifactNotFoundError, StorageFullError
 
 log = structlog.get_logger()
 
@@ -84,14 +85,16 @@ class Keeper:
         Returns:
             The checkpoint; None where no attempt has left one that can be read.
         """
-        for found in sorted(self._candidates(), key=lambda found: found.step, reverse=True):
+        for seen in sorted(self._candidates(), key=lambda found: found.step, reverse=True):
             try:
-                content = self._artifacts.get(found.key)
+                content = self._artifacts.get(seen.key)
                 checkpoint = unpack(content, device)
                 if not isinstance(checkpoint, Checkpoint):
                     raise PacketError("this is no checkpoint")
+                # A worker of which nobody hears may still write: this need not be what was seen.
+                found = _found(seen.prefix, seen.slot, io.BytesIO(content))
             except (PacketError, ArtifactNotFoundError) as error:
-                self._doubt(found.key, str(error))
+                self._doubt(seen.key, str(error))
                 continue
             if self._sink.adopt(found.prefix, found.written):
                 self._tell(f"goes on from step {found.step}, where an earlier attempt was lost")
@@ -106,7 +109,7 @@ class Keeper:
             return
         try:
             self._write(made())
-        except (OSError, TypeError) as error:
+        except (OSError, StorageFullError, TypeError) as error:
             # A full disk, or what cannot be kept: the run is worth more than its checkpoint.
             self._tell(f"no checkpoint was written: {error}", "warning")
         self._last = self._clock()
@@ -121,7 +124,7 @@ class Keeper:
             content = pack(kept, {"written": [draws, stats]})
             try:
                 self._artifacts.put(f"{self._prefix}/{STATE}", content, durable=False)
-            except OSError as error:
+            except (OSError, StorageFullError) as error:
                 self._tell(f"the run cannot be extended: {error}", "warning")
 
     def _write(self, checkpoint: Checkpoint) -> None:
@@ -143,18 +146,10 @@ class Keeper:
             prefix, _, slot = key.rpartition("/")
             if slot in CHECKPOINTS and prefix != self._prefix:
                 try:
-                    yield self._glance(prefix, slot)
+                    with self._artifacts.open_read(key) as file:
+                        yield _found(prefix, slot, file)
                 except (PacketError, ArtifactNotFoundError) as error:
                     self._doubt(key, str(error))
-
-    def _glance(self, prefix: str, slot: str) -> _Found:
-        with self._artifacts.open_read(f"{prefix}/{slot}") as file:
-            about = peek(file)
-        try:
-            draws, stats = map(operator.index, about["written"])
-            return _Found(prefix, slot, operator.index(about["step"]), (draws, stats))
-        except (KeyError, TypeError, ValueError) as error:
-            raise PacketError("its header is damaged") from error
 
     def _doubt(self, key: str, cause: str) -> None:
         log.warning("no checkpoint", action="skip_checkpoint", key=key, cause=cause)
@@ -162,3 +157,12 @@ class Keeper:
 
     def _tell(self, message: str, level: str = "info") -> None:
         self._sink.emit("log", {"level": level, "message": message})
+
+
+def _found(prefix: str, slot: str, file: BinaryIO) -> _Found:
+    about = peek(file)
+    try:
+        draws, stats = map(operator.index, about["written"])
+        return _Found(prefix, slot, operator.index(about["step"]), (draws, stats))
+    except (KeyError, TypeError, ValueError) as error:
+        raise PacketError("its header is damaged") from error

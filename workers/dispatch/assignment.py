@@ -1,5 +1,6 @@
 """One claimed job on its way through a worker: events out, stop in, and the end published."""
 
+import itertools
 import threading
 import time
 from collections.abc import Callable
@@ -18,6 +19,7 @@ from workers.dispatch.lease import Lease
 from workers.dispatch.task import Batch, Proposal, Receipt, Task
 from workers.jobs import JobState
 from workers.store.artifacts import Artifacts
+from workers.store.errors import StoreUnavailableError
 from workers.store.tidy import tidy
 
 log = structlog.get_logger()
@@ -26,7 +28,7 @@ log = structlog.get_logger()
 POLL_SECONDS = 0.25
 #: A worker that answers no poll for so long hangs, and is replaced.
 SILENCE_SECONDS = 60.0
-#: Pauses between attempts to write to a store that does not answer.
+#: Pauses between attempts to write to a store that does not answer; the last is repeated.
 RETRY_SECONDS = (0.1, 0.5, 2.0, 5.0)
 
 #: Makes the receipt of a run that was ended by force after so many seconds, from what it had
@@ -114,7 +116,10 @@ class Assignment:
             if self._run is not None:
                 self._run.kill()
             cause, memory = error.detail, isinstance(error, MemoryLostError)
-            self._persist(lambda: self.lease.give_up(cause, memory=memory))
+            if error.blameless or self._aborting.is_set():
+                self._persist(self.lease.release)
+            elif self._persist(lambda: self.lease.give_up(cause, memory=memory)):
+                self._tidy()
 
     def _pump(self, run: AbstractRun) -> None:
         """Move events from the worker to the store until the run has ended."""
@@ -180,21 +185,28 @@ class Assignment:
             self._tidy()
 
     def _tidy(self) -> None:
-        """Delete what nobody needs any more; what stays behind by a fault goes with the job."""
+        """Delete what nobody needs any more; what stays behind by a fault, the next start finds."""
         try:
             tidy(Artifacts(self._task.artifacts), self._task.job, self._task.prefix)
         except Exception as error:
             self._log.warning("not tidied", action="tidy_job", cause=str(error))
 
     def _persist(self, write: Callable[[], T]) -> T:
-        """Write to the store, patiently: a locked or restarting database is no reason to stop."""
-        for pause in RETRY_SECONDS:
+        """Write to the store, patiently: a locked or restarting database is no reason to stop.
+
+        While it does not answer, nobody else can take the job either, so there is no end to the
+        patience, unless the dispatcher goes down. Any other error is met a few times.
+        """
+        for failures in itertools.count():
             try:
                 return write()
             except Exception as error:
+                away = isinstance(error, StoreUnavailableError) and not self._aborting.is_set()
+                if failures >= len(RETRY_SECONDS) and not away:
+                    raise
                 self._log.warning("store failed", action="retry_store", cause=str(error))
-                time.sleep(pause)
-        return write()
+            self._aborting.wait(RETRY_SECONDS[min(failures, len(RETRY_SECONDS) - 1)])
+        raise AssertionError("counting has no end")
 
     def _drop(self) -> None:
         if self._run is not None:
@@ -212,7 +224,7 @@ def task_of(lease: Lease, *, artifacts: str, threads: int) -> Task:
     job, now = lease.job, datetime.now(UTC)
     request = job.request
     # The limit is on computing over all attempts, so that a job that kills its workers ends.
-    limit = request["limits"]["max_seconds"] - (now - (job.started_at or now)).total_seconds()
+    limit = request["limits"]["max_seconds"] - lease.worked
     return Task(
         job=job.id,
         token=lease.token,

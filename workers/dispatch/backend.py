@@ -7,9 +7,17 @@ from workers.errors import WorkerError
 
 
 class WorkerLostError(WorkerError):
-    """The worker that ran the job is gone."""
+    """The worker that ran the job is gone.
+
+    Attributes:
+        blameless: whether the job surely had no part in it, so that the attempt does not count.
+    """
 
     kind = "worker-lost"
+
+    def __init__(self, detail: str | None = None, *, blameless: bool = False) -> None:
+        super().__init__(detail)
+        self.blameless = blameless
 
 
 class MemoryLostError(WorkerLostError):
@@ -87,10 +95,10 @@ class AbstractBackend(ABC):
 
     @abstractmethod
     def start(self, task: Task) -> AbstractRun:
-        """Hand a task to a free worker.
+        """Hand a task to a free worker; returns at once, and `poll` tells whether it took it.
 
         Raises:
-            WorkerLostError: no worker took it.
+            WorkerLostError: no worker is free.
         """
 
     @abstractmethod

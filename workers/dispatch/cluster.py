@@ -111,11 +111,17 @@ class ClusterBackend(AbstractBackend):
 
     def warm(self) -> int:
         """Return how many workers are warm, idle or busy."""
-        if self._is_lost():
+        if self.is_lost():
             raise ClusterLostError
         with self._lock:
             self._admit()
             return len(self._idle) + len(self._busy)
+
+    def is_lost(self) -> bool:
+        """Return whether the cluster is silent, or a part of our own without which it is none."""
+        if self._connection.own:
+            return not self._connection.alive()
+        return time.monotonic() - self._heard > LOST_SECONDS + LOOK_SECONDS
 
     def trouble(self) -> str | None:
         """Return which nodes are of no use, if any, or that there are none."""
@@ -128,25 +134,21 @@ class ClusterBackend(AbstractBackend):
         return None if roomy else f"no node of the cluster offers a worker's {self._threads} CPU"
 
     def start(self, task: Task) -> AbstractRun:
-        """Hand a task to an idle worker."""
+        """Hand a task to an idle worker, which may be dead without anybody knowing."""
         with self._lock:
             if not self._idle:
-                raise WorkerLostError("no worker is free")
+                raise WorkerLostError("no worker is free", blameless=True)
             seat = self._idle.popleft()
             self._busy.add(seat)
-        try:
-            order = seat.actor.start.remote(task.model_dump_json().encode())
-            self._ray.get(order, timeout=CALL_SECONDS)
-        except self._ray.exceptions.RayError as error:
-            self.replace(seat)
-            raise WorkerLostError(f"the worker did not take the job: {_cause(error)}") from error
-        return ClusterRun(self, self._ray, seat, task.job, own=self._connection.own)
+        order = seat.actor.start.remote(task.model_dump_json().encode())
+        return ClusterRun(self, self._ray, seat, task.job, order, own=self._connection.own)
 
     def close(self) -> None:
         """Kill the workers and leave the cluster."""
         self._closing.set()
-        if self._is_lost():
+        if self.is_lost():
             # Every call would wait for an answer that does not come.
+            self._connection.abandon()
             return
         with self._lock:
             for seat in (*self._idle, *self._busy, *self._starting):
@@ -173,11 +175,13 @@ class ClusterBackend(AbstractBackend):
 
     def replace(self, seat: Seat) -> None:
         """Kill a worker and start another in its place, wherever there is room."""
-        if not self._is_lost():
+        lost = self.is_lost()
+        if not lost:
             self._kill(seat)
         with self._lock:
             self._busy.discard(seat)
-            self._fill()
+            if not lost:
+                self._fill()
 
     def _follow(self) -> None:
         """Keep the pool in step with the nodes that come and go."""
@@ -194,10 +198,6 @@ class ClusterBackend(AbstractBackend):
 
     def _look(self) -> dict[str, Node]:
         return living(self._ray.nodes())
-
-    def _is_lost(self) -> bool:
-        own = self._connection.own
-        return not own and time.monotonic() - self._heard > LOST_SECONDS + LOOK_SECONDS
 
     def _settle(self, nodes: dict[str, Node]) -> None:
         """Take note of the nodes that there are now; the caller holds the lock."""
@@ -300,11 +300,18 @@ class ClusterBackend(AbstractBackend):
 class ClusterRun(AbstractRun):
     """A task on an actor."""
 
-    def __init__(self, pool: ClusterBackend, ray: Any, seat: Seat, job: str, *, own: bool) -> None:
+    def __init__(
+        self, pool: ClusterBackend, ray: Any, seat: Seat, job: str, order: Any, *, own: bool
+    ) -> None:
         self._pool = pool
         self._ray = ray
         self._seat = seat
         self._job = job
+        #: The order to start, until the worker has taken it.
+        self._order = order
+        self._began = time.monotonic()
+        #: Why the run is to stop, if somebody said so.
+        self._reason: str | None = None
         #: The poll that waits for news at the worker.
         self._asked: Any = None
         self._held = True
@@ -317,6 +324,8 @@ class ClusterRun(AbstractRun):
         """Return the next events; the question stays open when the worker is slow to answer."""
         if self._seat.lost:
             raise self._lost(f"the node {self._seat.node.host} is gone")
+        if self._order is not None and not self._taken(wait):
+            return None
         if self._asked is None:
             self._asked = self._seat.actor.poll.remote(LONG_POLL_SECONDS)
         answered, _ = self._ray.wait([self._asked], timeout=wait)
@@ -332,13 +341,36 @@ class ClusterRun(AbstractRun):
         self._footprint = batch.footprint or self._footprint
         return batch
 
+    def _taken(self, wait: float) -> bool:
+        """Return whether the worker has taken the job, after a while of waiting for it."""
+        answered, _ = self._ray.wait([self._order], timeout=wait)
+        if not answered:
+            if time.monotonic() - self._began > CALL_SECONDS:
+                raise WorkerLostError(f"the worker did not take the job in {CALL_SECONDS:.0f} s")
+            return False
+        try:
+            self._ray.get(self._order, timeout=CALL_SECONDS)
+        except self._ray.exceptions.RayError as error:
+            # It was dead before the job came.
+            dead = isinstance(error, self._ray.exceptions.RayActorError)
+            raise WorkerLostError(
+                f"the worker did not take the job: {_cause(error)}", blameless=dead
+            ) from error
+        self._order = None
+        if self._reason is not None:
+            self.stop(self._reason)
+        return True
+
     def confirm(self, number: int) -> None:
         """Send the confirmation; a worker that it does not reach proposes again."""
         self._seat.actor.confirm.remote(number)
 
     def stop(self, reason: str) -> None:
         """Send the request; a worker that cannot hear it is killed after the grace time."""
-        self._seat.actor.stop.remote(self._job, reason)
+        self._reason = reason
+        # Sent before the worker has taken the job, it might overtake the order.
+        if self._order is None:
+            self._seat.actor.stop.remote(self._job, reason)
 
     def kill(self) -> None:
         """Kill the actor and start another."""
@@ -350,7 +382,8 @@ class ClusterRun(AbstractRun):
         told = "" if last is None else sizes(last.held, last.there)
         if killed or self._was_memory():
             return MemoryLostError(f"{what}, killed because no memory was left{told}")
-        return WorkerLostError(f"{what}{told}{': ' if why else ''}{why}")
+        said = f"{what}{told}{': ' if why else ''}{why}"
+        return WorkerLostError(said, blameless=self._pool.is_lost())
 
     def _was_memory(self) -> bool:
         if self._kills is not None:

@@ -6,7 +6,6 @@ Ray reads its environment while it is imported, so it is imported here, after th
 import contextlib
 import os
 import secrets
-import shutil
 import socket
 import time
 from collections.abc import Iterator
@@ -14,7 +13,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from workers.dispatch.guard import Guard
+from workers.dispatch.guard import Guard, sweep
 from workers.errors import WorkerError
 from workers.settings import LOCAL
 
@@ -33,6 +32,9 @@ ENVIRONMENT = {
     # Ray would give a worker a thirtieth of the weight of any other process on the machine.
     "RAY_worker_niceness": "0",
 }
+
+#: The processes of an own cluster without which it does no work, by their short names.
+VITAL = ("gcs_server", "raylet")
 
 #: What Ray's processes, and hence our workers, may know of our settings; the others hold the
 #: database's password, and every process hands its environment on.
@@ -62,6 +64,7 @@ class Connection:
         """
         self._directory: Path | None = None
         self._guard: Guard | None = None
+        self._vital: list[int] = []
         os.environ.update(
             {name: os.environ.get(name, value) for name, value in ENVIRONMENT.items()}
         )
@@ -91,10 +94,23 @@ class Connection:
                 raise
             first = (str(error).strip() or type(error).__name__).splitlines()[0]
             raise WorkerError(f"cannot join the Ray cluster at {address}: {first}") from error
+        if self.own:
+            self._vital = _vital()
+
+    def alive(self) -> bool:
+        """Return whether an own cluster is whole, as far as this system shows its processes.
+
+        Ray itself notices after a minute that its head is dead, and never that its raylet is.
+        """
+        return all(map(_is_vital, self._vital))
 
     def close(self) -> None:
         """Disconnect; an own cluster ends, with all of its processes and files."""
         self.ray.shutdown()
+        self._sweep()
+
+    def abandon(self) -> None:
+        """End what is left of an own cluster without asking it: it does not answer any more."""
         self._sweep()
 
     def _own(self, cpus: int) -> dict[str, Any]:
@@ -171,9 +187,10 @@ def private_directory(home: Path) -> Path:
         raise WorkerError(f"{parent} is open to other users; remove it, or choose another home")
     own = parent / str(os.getpid())
     for directory in parent.iterdir():
-        # Left by a process that was killed: it may even have had our number.
+        # Left by a process that was killed, perhaps with its guard, so that what it had started may
+        # live on. It may even have had our number.
         if directory == own or not _alive(directory.name):
-            shutil.rmtree(directory, ignore_errors=True)
+            sweep(directory)
     own.mkdir(mode=0o700)
     return own
 
@@ -186,6 +203,23 @@ def _alive(process: str) -> bool:
     except PermissionError:
         return True
     return True
+
+
+def _vital() -> list[int]:
+    """Return the processes without which the cluster that this one has started is none."""
+    numbers = (int(path.name) for path in Path("/proc").glob("[0-9]*"))
+    return [number for number in numbers if _is_vital(number)]
+
+
+def _is_vital(process: int) -> bool:
+    """Return whether a process lives and is such a child of this one."""
+    try:
+        before, _, after = Path(f"/proc/{process}/stat").read_text().rpartition(")")
+    except OSError:
+        return False
+    state, parent = after.split()[:2]
+    name = before.partition("(")[2]
+    return name in VITAL and int(parent) == os.getpid() and state not in "ZX"
 
 
 def token_file(home: Path) -> Path:

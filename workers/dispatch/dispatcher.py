@@ -15,8 +15,10 @@ import structlog
 
 from workers.dispatch.assignment import Assignment, task_of
 from workers.dispatch.backend import AbstractBackend, ClusterLostError
+from workers.dispatch.collector import Collector
 from workers.dispatch.lease import Lease
 from workers.dispatch.task import Receipt, Task
+from workers.dispatch.trust import Trust
 from workers.jobs import JobState
 from workers.store.bell import WORK, AbstractBell, job_topic
 from workers.store.errors import StoreUnavailableError
@@ -67,6 +69,8 @@ class Dispatcher:
         self._lease_seconds = lease_seconds
         self._grace_seconds = grace_seconds
         self._name = f"{socket.gethostname()}:{os.getpid()}"
+        self._trust = Trust(lease_seconds)
+        self._collector = Collector(store, artifacts)
         self._lock = threading.Lock()
         self._assignments: set[Assignment] = set()
         self._stopping = threading.Event()
@@ -81,6 +85,7 @@ class Dispatcher:
             ClusterLostError: there is nothing left to work with; the jobs are put back as well.
         """
         log.info("dispatcher started", action="start_dispatcher", dispatcher=self._name)
+        threading.Thread(target=self._collector.collect_all, name="collector", daemon=True).start()
         try:
             with self._bell.listen(WORK) as ear:
                 while not self._stopping.is_set():
@@ -98,18 +103,26 @@ class Dispatcher:
         except ClusterLostError:
             raise
         except Exception:
-            # A database that restarts must not end the dispatcher.
+            # A database that restarts must not end the dispatcher. Others may have missed it, too.
             log.exception("turn failed", action="fail_turn")
+            self._trust.doubt()
 
     def stop(self) -> None:
         """Make `run` return soon; may be called from any thread and from a signal handler."""
         self._stopping.set()
 
     def turn(self) -> None:
-        """Announce, beat the leases, requeue lost jobs, claim what there is room for."""
+        """Pass on cancels, announce, beat the leases, requeue lost jobs, claim for what is free.
+
+        Reading comes first: where another process holds the database's lock, writing waits for it.
+        """
+        for assignment in self._in_hand():
+            if assignment.lease.look().cancel_requested:
+                assignment.cancel()
         self._announce()
         for assignment in self._in_hand():
-            self._tend(assignment)
+            if assignment.lease.due():
+                assignment.lease.beat()
         self._requeue()
         while self._backend.free() > 0 and self._claim():
             pass
@@ -120,20 +133,28 @@ class Dispatcher:
             self._store.announce(self._name, *word)
             self._announced = (now, word)
 
-    def _tend(self, assignment: Assignment) -> None:
-        lease = assignment.lease
-        beat = lease.beat() if lease.due() else lease.look()
-        if beat.cancel_requested:
-            assignment.cancel()
-
     def _requeue(self) -> None:
         now = time.monotonic()
         if now - self._searched < REQUEUE_SECONDS:
             return
         self._searched = now
-        for job in self._store.requeue_expired():
+        # Told before the search, which may have to wait: a lease cannot run out meanwhile.
+        moment = self._store.time()
+        if not self._trust.holds(moment):
+            return
+        spare = {(found.lease.job.id, found.lease.token) for found in self._in_hand()}
+        for job in self._store.requeue_expired(moment, spare):
             log.warning("lease ran out", action="requeue_job", job=job)
             self._bell.ring(job_topic(job))
+            self._collect(job)
+
+    def _collect(self, job: str) -> None:
+        """Tidy up, where the lease was the job's last."""
+        try:
+            self._collector.collect(job)
+        except Exception as error:
+            # The next start looks again.
+            log.warning("not tidied", action="tidy_job", job=job, cause=str(error))
 
     def _claim(self) -> bool:
         claim = self._store.claim(self._name, self._lease_seconds)

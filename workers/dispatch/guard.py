@@ -59,7 +59,7 @@ class Guard:
 
 
 def sweep(directory: Path, patience: float = PATIENCE) -> None:
-    """Kill every process that bears the mark, until none is left, and remove the directory."""
+    """Kill every other process that bears the mark, until none is left; remove the directory."""
     end = time.monotonic() + patience
     while time.monotonic() < end:
         left = _marked(directory)
@@ -80,7 +80,7 @@ def _marked(directory: Path) -> list[int]:
         with contextlib.suppress(OSError):
             if mark in path.read_bytes().split(b"\0"):
                 found.append(int(path.parent.name))
-    return found
+    return [process for process in found if process != os.getpid()]
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -4,9 +4,10 @@ import threading
 import time
 
 from workers.dispatch.task import Event, Receipt
-from workers.jobs import JobState
+from workers.jobs import Job, JobState
 from workers.plan import Plan
 from workers.store.bell import WORK, AbstractBell, job_topic
+from workers.store.errors import JobNotFoundError
 from workers.store.leases import Beat, Claim
 from workers.store.store import Store
 
@@ -25,6 +26,8 @@ class Lease:
         """
         self.job = claim.job
         self.token = claim.token
+        #: Seconds for which earlier attempts have worked on the job.
+        self.worked = claim.worked
         self._store = store
         self._bell = bell
         self._seconds = seconds
@@ -50,7 +53,9 @@ class Lease:
 
     def look(self) -> Beat:
         """Learn the same without writing."""
-        job = self._store.get_job(None, self.job.id)
+        job = self._row()
+        if job is None:
+            return self._note(Beat(False))
         ours = job.token == self.token and job.state is JobState.RUNNING
         return self._note(Beat(ours, job.cancel_requested))
 
@@ -74,6 +79,7 @@ class Lease:
         prefix = self.prefix if receipt.result else None
         state = JobState(receipt.state)
         done = self._store.publish(self.job.id, self.token, state, prefix, receipt.error)
+        done = done or self._is_published(state, prefix)
         self.lost.set()
         self.ring()
         return done
@@ -86,21 +92,39 @@ class Lease:
         self._bell.ring(WORK)
         return released
 
-    def give_up(self, cause: str, *, memory: bool = False) -> None:
+    def give_up(self, cause: str, *, memory: bool = False) -> bool:
         """Let the job be taken from us, its worker being lost; the attempt is counted.
 
         Args:
             cause: a clause for the job's log, and for its problem if this was the last attempt.
             memory: whether it was killed for want of memory.
+
+        Returns:
+            Whether this has ended the job.
         """
         self.lost.set()
         self._store.give_up(self.job.id, self.token, cause, memory=memory)
         self.ring()
         self._bell.ring(WORK)
+        row = self._row()
+        return row is not None and row.state.terminal
 
     def ring(self) -> None:
         """Wake the streams that follow the job."""
         self._bell.ring(job_topic(self.job.id))
+
+    def _row(self) -> Job | None:
+        """Return the job as it stands; None where it has been deleted, having ended elsewhere."""
+        try:
+            return self._store.get_job(None, self.job.id)
+        except JobNotFoundError:
+            return None
+
+    def _is_published(self, state: JobState, prefix: str | None) -> bool:
+        """Return whether an earlier call has published this, though its answer was lost."""
+        row = self._row()
+        found = None if row is None else (row.token, row.state, row.result_prefix)
+        return found == (self.token, state, prefix)
 
     def _note(self, beat: Beat) -> Beat:
         if not beat.alive:

@@ -42,7 +42,7 @@ class LocalBackend(AbstractBackend):
         """Hand a task to an idle worker."""
         with self._lock:
             if not self._idle:
-                raise WorkerLostError("no worker is free")
+                raise WorkerLostError("no worker is free", blameless=True)
             worker = self._idle.pop()
         worker.start(task.model_dump_json().encode())
         return LocalRun(self, worker, task.job)

@@ -19,13 +19,16 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import BufferedWriter
 from pathlib import Path
 from typing import BinaryIO, cast
 
 import fsspec
 from fsspec.implementations.local import LocalFileSystem
 
-from workers.store.errors import ArtifactKeyError, ArtifactNotFoundError
+from workers.store.errors import ArtifactKeyError, ArtifactNotFoundError, StorageFullError
+from workers.store.patience import Wait, told_when_full
+from workers.store.patient_file import PatientFile
 
 #: The names of an attempt's checkpoints, and of the state that another job may go on from.
 CHECKPOINTS, STATE = ("checkpoint.0", "checkpoint.1"), "state"
@@ -55,25 +58,16 @@ class Artifacts:
             key: where.
             content: what.
             durable: whether it must be on disk when this returns.
+
+        Raises:
+            StorageFullError: there is no room for them; the old content is there.
         """
         path = self._path(key)
-        if not self.local:
+        if self.local:
+            with told_when_full():
+                _put(Path(path), content, durable)
+        else:
             self._files.pipe_file(path, content)
-            return
-        target = Path(path)
-        _make_directory(target.parent)
-        temporary = target.with_name(f"{target.name}~{secrets.token_hex(4)}")
-        try:
-            with temporary.open("wb") as file:
-                file.write(content)
-                if durable:
-                    file.flush()
-                    os.fsync(file.fileno())
-            temporary.replace(target)
-        finally:
-            temporary.unlink(missing_ok=True)
-        if durable:
-            _sync_directory(target.parent)
 
     def put_input(self, content: bytes) -> str:
         """Store a job's data under its digest, once, and return the key."""
@@ -109,19 +103,35 @@ class Artifacts:
         with file:
             yield file
 
-    def open_write(self, key: str) -> BinaryIO:
+    def open_write(self, key: str, wait: Wait | None = None) -> BinaryIO:
         """Open an artifact that grows: in a directory it can be read while it is written.
 
         An object store shows it once it is closed. The caller ends it with `seal`.
+
+        Args:
+            key: where.
+            wait: see `Wait`; what is written to a full disk without it is a StorageFullError.
         """
         path = self._path(key)
         if self.local:
-            _make_directory(Path(path).parent)
-            return Path(path).open("wb")
+            with told_when_full():
+                _make_directory(Path(path).parent)
+                return BufferedWriter(PatientFile(Path(path), wait))
         return cast(BinaryIO, self._files.open(path, "wb"))
 
     def put_file(self, key: str, source: Path) -> None:
-        """Store a file's bytes under a key that nobody reads before this returns."""
+        """Store a file's bytes under a key that nobody reads before this returns.
+
+        Raises:
+            StorageFullError: there is no room for them; nothing is stored.
+        """
+        try:
+            self._copy(key, source)
+        except StorageFullError:
+            self.delete(key)
+            raise
+
+    def _copy(self, key: str, source: Path) -> None:
         file = self.open_write(key)
         try:
             with source.open("rb") as content:
@@ -137,9 +147,11 @@ class Artifacts:
 
     def seal(self, file: BinaryIO) -> None:
         """Close a file from `open_write`; in a directory its bytes are on disk then."""
-        if not file.closed:
-            self.sync(file)
-        file.close()
+        try:
+            if not file.closed:
+                self.sync(file)
+        finally:
+            file.close()
 
     def map(self, key: str) -> memoryview:
         """Return an artifact's bytes without reading them all into memory.
@@ -188,6 +200,22 @@ def _mapped(file: BinaryIO) -> memoryview:
     if size == 0:
         return memoryview(b"")
     return memoryview(mmap.mmap(file.fileno(), size, access=mmap.ACCESS_READ))
+
+
+def _put(target: Path, content: bytes, durable: bool) -> None:
+    _make_directory(target.parent)
+    temporary = target.with_name(f"{target.name}~{secrets.token_hex(4)}")
+    try:
+        with temporary.open("wb") as file:
+            file.write(content)
+            if durable:
+                file.flush()
+                os.fsync(file.fileno())
+        temporary.replace(target)
+    finally:
+        temporary.unlink(missing_ok=True)
+    if durable:
+        _sync_directory(target.parent)
 
 
 def _make_directory(path: Path) -> None:

@@ -14,6 +14,7 @@ import pyarrow as pa
 
 from workers.store.artifacts import Artifacts
 from workers.store.errors import ArtifactNotFoundError
+from workers.store.patience import Wait
 from workers.store.quantity import Quantity, read_schema, schema_of
 
 Array = np.ndarray[Any, Any]
@@ -27,9 +28,11 @@ _SEGMENT = 1 << 26
 class BlockWriter:
     """Writes one table, a record batch per block."""
 
-    def __init__(self, artifacts: Artifacts, key: str) -> None:
+    def __init__(self, artifacts: Artifacts, key: str, wait: Wait | None = None) -> None:
         self._artifacts = artifacts
         self._key = key
+        #: What is done where a disk is full.
+        self._wait = wait
         self._draws = 0
         self._file: BinaryIO | None = None
         self._stream: Any = None
@@ -97,7 +100,7 @@ class BlockWriter:
         if self._file is None:
             if self._draws:
                 raise ValueError("the table of draws has been closed")
-            self._file = self._artifacts.open_write(self._key)
+            self._file = self._artifacts.open_write(self._key, self._wait)
             self._stream = pa.ipc.new_stream(self._file, schema)
         return self._file, self._stream
 

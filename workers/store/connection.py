@@ -8,11 +8,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import psycopg
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import (
     ArgumentError,
     DataError,
+    DBAPIError,
     InterfaceError,
     InvalidatePoolError,
     OperationalError,
@@ -30,6 +32,9 @@ CONNECTIONS = 40
 #: Seconds for which a connection is believed to be what it was when somebody used it last; after
 #: that it is asked, since the server may have been restarted.
 FRESH_SECONDS = 1.0
+#: A PostgreSQL client that does nothing for so long in mid-transaction loses its connection: a
+#: process that is stopped there would keep all others from its locks.
+_NO_IDLING = "SET idle_in_transaction_session_timeout = '30s'"
 _KINDS = "use sqlite:///FILE or postgresql://USER@HOST/DATABASE"
 
 
@@ -65,6 +70,7 @@ def connect(url: str) -> Engine:
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
     else:
+        event.listen(engine, "connect", _prepare_postgresql)
         _ask_when_idle(engine)
     return engine
 
@@ -107,6 +113,10 @@ def transaction(engine: Engine) -> Iterator[Connection]:
         raise RefusedValueError from error
     except (OperationalError, InterfaceError, PoolTimeoutError) as error:
         raise StoreUnavailableError from error
+    except DBAPIError as error:
+        if error.connection_invalidated:
+            raise StoreUnavailableError from error
+        raise
 
 
 def _ask_when_idle(engine: Engine) -> None:
@@ -136,6 +146,11 @@ def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
     cursor.execute("PRAGMA journal_mode = WAL")
     cursor.execute("PRAGMA foreign_keys = ON")
     cursor.close()
+
+
+def _prepare_postgresql(connection: psycopg.Connection, _record: object) -> None:
+    connection.execute(_NO_IDLING)
+    connection.commit()
 
 
 def _begin_sqlite(connection: Connection) -> None:

@@ -11,6 +11,7 @@ import numpy as np
 from workers.store.artifacts import Artifacts
 from workers.store.blocks import Array, Blocks, BlockWriter
 from workers.store.lost_table import LostTable
+from workers.store.patience import Wait
 from workers.store.quantity import Quantity
 
 #: Numbers read at a time: 32 MB.
@@ -21,7 +22,11 @@ class ArrowSink:
     """Takes a run's draws and statistics to the artifact store, its events to the caller."""
 
     def __init__(
-        self, artifacts: Artifacts, prefix: str, emit: Callable[[str, dict[str, Any]], None]
+        self,
+        artifacts: Artifacts,
+        prefix: str,
+        emit: Callable[[str, dict[str, Any]], None],
+        wait: Wait | None = None,
     ) -> None:
         """Make a sink.
 
@@ -29,12 +34,13 @@ class ArrowSink:
             artifacts: where `draws.arrow` and `stats.arrow` go.
             prefix: the attempt's, `jobs/<id>/<token>`.
             emit: takes each event's kind and payload.
+            wait: what is done where a disk is full; None: writing is a StorageFullError.
         """
         self._artifacts = artifacts
         self._prefix = prefix
         self._emit = emit
-        self._draws = BlockWriter(artifacts, f"{prefix}/draws.arrow")
-        self._stats = BlockWriter(artifacts, f"{prefix}/stats.arrow")
+        self._draws = BlockWriter(artifacts, f"{prefix}/draws.arrow", wait)
+        self._stats = BlockWriter(artifacts, f"{prefix}/stats.arrow", wait)
 
     def emit(self, kind: str, payload: dict[str, Any]) -> None:
         """Pass on an event."""

@@ -127,6 +127,17 @@ class PageError(StoreError):
     kind = "invalid-page"
 
 
+class StorageFullError(StoreError):
+    """The artifact store is full; try again when whoever runs the service has made room.
+
+    Attributes:
+        retry_after: seconds after which there may be some.
+    """
+
+    kind = "storage-full"
+    retry_after = 10.0
+
+
 class ArtifactNotFoundError(StoreError):
     """There is no such artifact."""
 

@@ -10,6 +10,9 @@ from sqlalchemy import ColumnElement, Connection, insert, select, update
 from workers.jobs import JobState, Progress
 from workers.store.schema import events, jobs
 
+#: Seconds between two events that count as work at the most: the clock may have jumped.
+LONGEST_SILENCE = 300.0
+
 #: Kind and payload of an event that has no id yet.
 NewEvent: TypeAlias = tuple[str, dict[str, Any]]
 
@@ -84,6 +87,42 @@ def write_first(
     ]
     if rows:
         connection.execute(insert(events), rows)
+
+
+def worked(connection: Connection, job_id: str) -> float:
+    """Return the seconds for which attempts have worked on a job, as far as their events tell.
+
+    What lies between an attempt's last event and the next attempt is no work: nobody may have been
+    there to do it.
+    """
+    query = select(events.c.kind, events.c.created_at)
+    query = query.where(events.c.job_id == job_id).order_by(events.c.id)
+    seconds, states, since = 0.0, 0, None
+    for kind, at in connection.execute(query):
+        if kind == "state":
+            states += 1
+            # By turns: queued, running, queued, running.
+            since = None if states % 2 else at
+        elif since is not None:
+            seconds += min(max((at - since).total_seconds(), 0.0), LONGEST_SILENCE)
+            since = at
+    return seconds
+
+
+def fruitless(connection: Connection, job_id: str, most: int) -> int:
+    """Return how many of a job's latest attempts in a row, up to `most`, wrote no checkpoint."""
+    query = (
+        select(events.c.kind, events.c.payload)
+        .where(events.c.job_id == job_id, events.c.kind.in_(("state", "checkpoint")))
+        .order_by(events.c.id.desc())
+    )
+    count = 0
+    # Every attempt has a `running`, and between two there is one `queued`.
+    for kind, payload in connection.execute(query.limit(2 * most)):
+        if kind == "checkpoint":
+            break
+        count += payload["state"] == JobState.RUNNING
+    return count
 
 
 def read(

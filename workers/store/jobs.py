@@ -158,13 +158,14 @@ def _first(connection: Connection, submission: Submission, job_id: str) -> Job:
     return job_of(row)
 
 
-def get(connection: Connection, owner: str | None, job_id: str) -> Job:
-    """Return one job; `owner` None sees all.
+def get(connection: Connection, owner: str | None, job_id: str, *, hold: bool = False) -> Job:
+    """Return one job; `owner` None sees all, and `hold` keeps others from changing it meanwhile.
 
     Raises:
         JobNotFoundError: the owner has no such job.
     """
-    row = connection.execute(_owned(owner).where(jobs.c.id == job_id)).mappings().first()
+    query = _owned(owner).where(jobs.c.id == job_id)
+    row = connection.execute(query.with_for_update() if hold else query).mappings().first()
     if row is None:
         raise JobNotFoundError(f"there is no job {job_id!r}")
     return job_of(row)
@@ -206,7 +207,8 @@ def cancel(connection: Connection, owner: str | None, job_id: str, now: datetime
     Raises:
         JobNotFoundError: the owner has no such job.
     """
-    get(connection, owner, job_id)
+    # Held until the end: else a job that changes hands in between would be missed by both updates.
+    get(connection, owner, job_id, hold=True)
     end = (
         update(jobs)
         .where(jobs.c.id == job_id, jobs.c.state == JobState.QUEUED)

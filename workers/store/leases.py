@@ -4,21 +4,22 @@ Every claim adds one to the job's fencing token. All that a worker writes names 
 update's condition, so a worker that lost its lease, however late it wakes up, changes nothing.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Update, func, select, update
+from sqlalchemy import Connection, Update, func, or_, select, update
 
 from workers.errors import PROBLEM
-from workers.jobs import Job, JobState
+from workers.jobs import LONGEST_LEASE, Job, JobState
 from workers.store import events, owners
 from workers.store.jobs import job_of, state_event
 from workers.store.queue import next_job
 from workers.store.schema import jobs
 
-#: A job whose workers were lost this often is failed, not queued again.
+#: A job whose workers were lost so often in a row, and had written no checkpoint, is failed, not
+#: queued again. One that gets on is not: it ends, however often a node is taken from it.
 MAX_ATTEMPTS = 3
 
 #: Why an attempt ended of which nothing was heard any more.
@@ -32,6 +33,8 @@ class Claim:
     job: Job
     #: Names this claim; every write for the job repeats it.
     token: int
+    #: Seconds for which earlier attempts have worked on the job.
+    worked: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -66,7 +69,8 @@ def claim(connection: Connection, worker: str, lease: timedelta, now: datetime) 
     job = job_of(connection.execute(statement).mappings().one())
     running = state_event(JobState.RUNNING, attempt=job.attempts)
     events.write(connection, job.id, job.event_count, [running], now)
-    return Claim(job, job.token)
+    worked = events.worked(connection, job.id) if job.token > 1 else 0.0
+    return Claim(job, job.token, worked)
 
 
 def heartbeat(
@@ -106,10 +110,19 @@ def publish(
 
 
 def release(connection: Connection, job_id: str, token: int, now: datetime) -> bool:
-    """Put a job back unharmed, as a dispatcher does that shuts down; the attempt is not counted."""
-    statement = _requeueing().where(*events.held(job_id, token))
-    statement = statement.values(attempts=jobs.c.attempts - 1)
-    return _settle(connection, statement, JobState.QUEUED, now)
+    """Put a job back unharmed, as a dispatcher does that shuts down; the attempt is not counted.
+
+    One that was to be cancelled is: in the queue it might wait long for its end.
+    """
+    held = select(jobs.c.cancel_requested).where(*events.held(job_id, token)).with_for_update()
+    row = connection.execute(held).first()
+    if row is None:
+        return False
+    state, statement = JobState.QUEUED, _requeueing()
+    if row.cancel_requested:
+        state, statement = JobState.CANCELLED, _ending(JobState.CANCELLED, None, now)
+    statement = statement.where(*events.held(job_id, token))
+    return _settle(connection, statement.values(attempts=jobs.c.attempts - 1), state, now)
 
 
 def give_up(
@@ -137,47 +150,68 @@ def give_up(
     message = {"level": "warning", "message": f"attempt {token} was lost: {cause}"}
     events.append(connection, job_id, token, [("log", {**message, "attempt": token})], now)
     error = _out_of_memory(cause) if memory else _lease_lost(cause)
-    state, statement = _fate(row.attempts, row.cancel_requested, error, now)
+    state, statement = _fate(connection, job_id, row.attempts, row.cancel_requested, error, now)
     return _settle(connection, statement.where(*events.held(job_id, token)), state, now)
 
 
-def requeue_expired(connection: Connection, now: datetime) -> list[str]:
+def requeue_expired(
+    connection: Connection, now: datetime, spare: Collection[tuple[str, int]] = ()
+) -> list[str]:
     """Take jobs from workers that fell silent; return their ids.
 
     They go back to the queue; to `cancelled` if that was asked for; to `failed` after
     `MAX_ATTEMPTS`.
+
+    Args:
+        connection: in a transaction.
+        now: leases that ended before have run out, and those that end later than any that is given
+            now.
+        spare: jobs and tokens of whoever asks, who knows better.
     """
+    latest = now + timedelta(seconds=LONGEST_LEASE)
+    over = or_(jobs.c.lease_expires_at < now, jobs.c.lease_expires_at > latest)
     lost = (
         select(jobs.c.id, jobs.c.token, jobs.c.attempts, jobs.c.cancel_requested)
-        .where(jobs.c.state == JobState.RUNNING, jobs.c.lease_expires_at < now)
+        .where(jobs.c.state == JobState.RUNNING, over)
         # Owners, whose rows are charged, in one order for all who do this at the same time.
         .order_by(jobs.c.owner, jobs.c.number)
         .with_for_update(skip_locked=True)
     )
-    rows = connection.execute(lost).all()
+    found = connection.execute(lost).all()
+    rows = [row for row in found if (row.id, row.token) not in spare]
     for row in rows:
-        state, statement = _fate(row.attempts, row.cancel_requested, _lease_lost(SILENT), now)
+        error = _lease_lost(SILENT)
+        state, statement = _fate(connection, row.id, row.attempts, row.cancel_requested, error, now)
         _settle(connection, statement.where(*events.held(row.id, row.token)), state, now)
     return [row.id for row in rows]
 
 
 def _fate(
-    attempts: int, cancel_requested: bool, error: dict[str, Any], now: datetime
+    connection: Connection,
+    job_id: str,
+    attempts: int,
+    cancel_requested: bool,
+    error: dict[str, Any],
+    now: datetime,
 ) -> tuple[JobState, Update]:
     if cancel_requested:
         return JobState.CANCELLED, _ending(JobState.CANCELLED, None, now)
-    if attempts >= MAX_ATTEMPTS:
+    if attempts >= MAX_ATTEMPTS and _is_fruitless(connection, job_id):
         return JobState.FAILED, _ending(JobState.FAILED, error, now)
     return JobState.QUEUED, _requeueing()
+
+
+def _is_fruitless(connection: Connection, job_id: str) -> bool:
+    return events.fruitless(connection, job_id, MAX_ATTEMPTS) >= MAX_ATTEMPTS
 
 
 def _lease_lost(cause: str) -> dict[str, Any]:
     return {
         "type": PROBLEM + "lease-lost",
         "title": "The job's workers were lost",
-        "detail": f"The worker that computed this job was lost {MAX_ATTEMPTS} times, the last time "
-        f"because {cause}. The model may need more memory than a worker has; make the job smaller "
-        "or submit it again.",
+        "detail": f"The worker that computed this job was lost {MAX_ATTEMPTS} times in a row "
+        f"without a checkpoint, the last time because {cause}. The model may need more memory than "
+        "a worker has; make the job smaller or submit it again.",
     }
 
 

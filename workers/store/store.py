@@ -371,14 +371,25 @@ class Store:
             now = self._now(connection)
             return leases.give_up(connection, job_id, token, cause, now, memory=memory)
 
-    def requeue_expired(self, now: datetime | None = None) -> list[str]:
+    def requeue_expired(
+        self, now: datetime | None = None, spare: Collection[tuple[str, int]] = ()
+    ) -> list[str]:
         """Take jobs from workers whose lease ran out before `now`; return their ids.
 
-        They are queued again; failed with `lease-lost` after three attempts; cancelled if that
-        had been asked for.
+        They are queued again; failed with `lease-lost` after three attempts in a row that came to
+        nothing; cancelled if that had been asked for.
+
+        Args:
+            now: the moment; the present when None.
+            spare: jobs and tokens that are left alone.
         """
         with self._write_quickly() as connection:
-            return leases.requeue_expired(connection, now or self._now(connection))
+            return leases.requeue_expired(connection, now or self._now(connection), spare)
+
+    def time(self) -> datetime:
+        """Tell the time by which leases are measured."""
+        with self._read() as connection:
+            return self._now(connection)
 
     def append_events(self, job_id: str, token: int, batch: Sequence[NewEvent]) -> bool:
         """Append (kind, payload) pairs; the latest `progress` becomes the job's progress.

@@ -14,9 +14,26 @@ def tidy(artifacts: Artifacts, job_id: str, kept: str) -> None:
     Args:
         artifacts: where they lie.
         job_id: the job, which has ended.
-        kept: the prefix of the attempt that ended it.
+        kept: the prefix of the attempt that ended it, or else of its last.
     """
     for key in artifacts.list(f"jobs/{job_id}"):
-        prefix, _, name = key.rpartition("/")
-        if prefix != kept or name in CHECKPOINTS or SEGMENT.search(name):
+        if key.rpartition("/")[0] != kept or _is_scaffold(key):
             artifacts.delete(key)
+
+
+def untidy(artifacts: Artifacts) -> list[str]:
+    """Return the jobs, ended or not, that have something which an ended one has not."""
+    attempts: dict[str, set[str]] = {}
+    found = set()
+    for key in artifacts.list("jobs"):
+        _, job_id, *rest = key.split("/")
+        attempts.setdefault(job_id, set()).add(rest[0] if rest else "")
+        if _is_scaffold(key):
+            found.add(job_id)
+    several = {job_id for job_id, tokens in attempts.items() if len(tokens) > 1}
+    return sorted(found | several)
+
+
+def _is_scaffold(key: str) -> bool:
+    name = key.rpartition("/")[2]
+    return name in CHECKPOINTS or SEGMENT.search(name) is not None

@@ -109,3 +109,27 @@ def test_a_state_that_cannot_be_kept_does_not_end_the_run(artifacts: Artifacts) 
     assert attempt.offer(EVERY, state=object())
     assert attempt.events[0][0] == "log"
     assert artifacts.list("jobs/a") == []
+
+
+def test_a_checkpoint_that_is_written_while_it_is_read_counts_its_own_draws(
+    artifacts: Artifacts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The worker lives on, though its dispatcher has lost the lease.
+    late, x = Attempt(artifacts), np.arange(12.0).reshape(2, 6)
+    late.sink.write({"x": x[:, :4]}, {"energy": x[:, :4]})
+    assert late.offer(EVERY)
+    get = artifacts.get
+
+    def meanwhile(key: str) -> bytes:
+        if late.made == 1:
+            late.sink.write({"x": x[:, 4:]}, {"energy": x[:, 4:]})
+            assert late.offer(2 * EVERY)
+            assert late.offer(3 * EVERY), "the file that is read"
+        return get(key)
+
+    monkeypatch.setattr(artifacts, "get", meanwhile)
+    again = Attempt(artifacts, "jobs/a/2")
+    assert again.keeper.latest(CPU) == Checkpoint(3, 1.5)
+    assert again.sink.written == (6, 6)
+    np.testing.assert_array_equal(again.sink.draws().values("x"), x)
+    late.sink.close()

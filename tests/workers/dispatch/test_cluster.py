@@ -136,7 +136,8 @@ def test_a_worker_that_the_system_kills_for_want_of_memory_is_told_so(
 def test_how_a_worker_ended_is_read_from_what_is_known(warm_cluster: ClusterBackend) -> None:
     (seat, *_) = warm_cluster._idle
     here, there = (
-        ClusterRun(warm_cluster, warm_cluster._ray, seat, "job", own=own) for own in (True, False)
+        ClusterRun(warm_cluster, warm_cluster._ray, seat, "job", None, own=own)
+        for own in (True, False)
     )
     for run in (here, there):
         assert type(run._lost("it died", "of age")) is WorkerLostError
@@ -249,6 +250,41 @@ def _stan_programs() -> Iterator[int]:
                 yield int(entry.name)
         except OSError:
             continue
+
+
+def idle(cluster: ClusterBackend) -> list[int]:
+    """Return the processes of the workers that have no task."""
+    return [seat.process for seat in cluster._idle if seat.process is not None]
+
+
+def test_a_worker_that_died_before_its_job_came_costs_no_attempt(
+    house: House, warm_cluster: ClusterBackend
+) -> None:
+    # Nobody is told of the death of one that has nothing to do.
+    for process in idle(warm_cluster):
+        os.kill(process, signal.SIGKILL)
+    time.sleep(1.0)
+    with house.dispatching(warm_cluster):
+        job = house.wait(house.submit(), seconds=120)
+    assert (job.state, job.attempts) == (JobState.SUCCEEDED, 1)
+
+
+def test_a_job_for_a_worker_that_hangs_is_cancelled_in_time(
+    house: House, warm_cluster: ClusterBackend
+) -> None:
+    for process in idle(warm_cluster):
+        os.kill(process, signal.SIGSTOP)
+    with house.dispatching(warm_cluster, grace_seconds=1.0):
+        jobs = [house.submit(LONG), house.submit(LONG)]
+        for job in jobs:
+            house.wait(job, JobState.RUNNING)
+        asked = time.monotonic()
+        for job in jobs:
+            house.cancel(job)
+        states = {house.wait(job, seconds=30).state for job in jobs}
+        taken = time.monotonic() - asked
+    assert states == {JobState.CANCELLED}
+    assert taken < 5.0
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """What is prepared before Ray is started: a token and a place for its sockets."""
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -8,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from workers.dispatch.connection import LONGEST_DIRECTORY, discreet, private_directory, token_file
+from workers.dispatch.guard import MARK
 from workers.errors import WorkerError
 
 
@@ -78,4 +80,23 @@ def test_a_place_that_others_can_write_to_is_refused() -> None:
         with pytest.raises(WorkerError, match="open to other users"):
             private_directory(home)
     finally:
+        subprocess.run(["rm", "-r", str(home)], check=True)
+
+
+def test_what_a_killed_process_had_started_ends_with_its_directory(tmp_path: Path) -> None:
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    home = Path("/tmp") / f"c{os.getpid()}"
+    left = home / "ray" / str(gone.pid)
+    (home / "ray").mkdir(parents=True, mode=0o700)
+    left.mkdir()
+    # Its guard was killed as well.
+    orphan = subprocess.Popen(["sleep", "600"], env={**os.environ, MARK: str(left)})
+    try:
+        directory = private_directory(home)
+        assert orphan.wait(10) == -signal.SIGKILL
+        assert {path.name for path in (home / "ray").iterdir()} == {directory.name}
+    finally:
+        orphan.kill()
+        orphan.wait()
         subprocess.run(["rm", "-r", str(home)], check=True)

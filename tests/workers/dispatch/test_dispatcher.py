@@ -1,16 +1,19 @@
 """The dispatcher against the real store, with runs that a test drives."""
 
+import itertools
 import threading
 import time
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from tests.workers.dispatch.house import PLAN, House
 from tests.workers.dispatch.scripted import ScriptedBackend
+from workers.dispatch import assignment
 from workers.dispatch.backend import ClusterLostError, MemoryLostError, WorkerLostError
 from workers.dispatch.dispatcher import Dispatcher
-from workers.dispatch.task import Receipt, Task
+from workers.dispatch.task import Batch, Event, Receipt, Task
 from workers.jobs import JobState
 from workers.store.errors import StoreUnavailableError
 
@@ -343,3 +346,143 @@ def test_a_lost_cluster_ends_the_dispatcher_and_puts_its_jobs_back(house: House)
     seen = house.store.get_job(None, job.id)
     assert (seen.state, seen.attempts) == (JobState.QUEUED, 0)
     assert house.store.present(15).dispatchers == 0
+
+
+def test_a_store_that_is_away_for_long_costs_nothing(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    backend = ScriptedBackend()
+    append, failures = house.store.append_events, iter(range(20))
+
+    def away(*arguments: Any) -> bool:
+        if next(failures, None) is not None:
+            raise StoreUnavailableError
+        return append(*arguments)
+
+    monkeypatch.setattr(assignment, "RETRY_SECONDS", (0.01,))
+    monkeypatch.setattr(house.store, "append_events", away)
+    with house.dispatching(backend):
+        job = house.submit()
+        backend.run().tell(1)
+        backend.run().end(DONE)
+        ended = house.wait(job)
+    assert (ended.state, ended.attempts) == (JobState.SUCCEEDED, 1)
+    assert progress(house, job) == [1]
+    assert not backend.run().killed.is_set()
+
+
+def test_an_error_that_does_not_pass_is_met_a_few_times(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    backend, asked = ScriptedBackend(), []
+
+    def wrong(*arguments: Any) -> bool:
+        asked.append(arguments)
+        raise ValueError
+
+    monkeypatch.setattr(assignment, "RETRY_SECONDS", (0.01, 0.01))
+    monkeypatch.setattr(house.store, "append_events", wrong)
+    with house.dispatching(backend):
+        house.submit()
+        backend.run().tell(1)
+        assert backend.run().killed.wait(10)
+    assert len(asked) == 3
+
+
+def test_a_worker_that_was_dead_before_costs_no_attempt(house: House) -> None:
+    backend = ScriptedBackend()
+    with house.dispatching(backend):
+        job = house.submit()
+        for number in range(5):
+            backend.run(number).script.append(WorkerLostError("dead", blameless=True))
+        backend.run(5).end(DONE)
+        ended = house.wait(job)
+    assert (ended.state, ended.attempts) == (JobState.SUCCEEDED, 1)
+
+
+def test_a_job_that_gets_on_may_lose_any_number_of_workers(house: House) -> None:
+    backend = ScriptedBackend()
+    kept = Event(kind="checkpoint", payload={"step": 1, "draws": 0, "bytes": 1})
+    with house.dispatching(backend):
+        job = house.submit()
+        for number in range(5):
+            backend.run(number).script.append(Batch(events=(kept,)))
+            backend.run(number).script.append(WorkerLostError("gone"))
+        backend.run(5).end(DONE)
+        ended = house.wait(job)
+    assert (ended.state, ended.attempts) == (JobState.SUCCEEDED, 6)
+
+
+def test_a_clock_that_jumps_costs_nothing(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    backend = ScriptedBackend(places=2)
+    jump = timedelta()
+    monkeypatch.setattr(house.store, "_clock", lambda: datetime.now(UTC) + jump)
+    with house.dispatching(backend, lease_seconds=2.0):
+        jobs = [house.submit(), house.submit()]
+        backend.run(1)
+        for hours in (1, -1):
+            jump = timedelta(hours=hours)
+            time.sleep(2.5)
+        states = [house.store.get_job(None, job.id).state for job in jobs]
+        assert states == [JobState.RUNNING] * 2
+        for number in range(2):
+            backend.run(number).end(DONE)
+        assert [house.wait(job).attempts for job in jobs] == [1, 1]
+
+
+def test_a_cancel_is_passed_on_while_the_database_takes_no_writes(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    backend = ScriptedBackend()
+    announce, free = house.store.announce, threading.Event()
+
+    def wait(*arguments: Any) -> None:
+        # Locked from the moment of the cancel on.
+        if house.store.get_job(None, job.id).cancel_requested:
+            free.wait(20)
+        announce(*arguments)
+
+    # There is always something to announce.
+    monkeypatch.setattr(backend, "warm", itertools.count(1).__next__)
+    with house.dispatching(backend):
+        job = house.submit()
+        run = backend.run()
+        monkeypatch.setattr(house.store, "announce", wait)
+        house.cancel(job)
+        end = time.monotonic() + 5
+        while not run.stops:
+            assert time.monotonic() < end
+            time.sleep(0.005)
+        free.set()
+        run.end(Receipt(state="cancelled"))
+        house.wait(job)
+
+
+def test_what_an_ended_job_left_is_collected_at_the_start(house: House) -> None:
+    job = house.submit()
+    claim = house.store.claim("killed", 30.0)
+    assert claim is not None
+    house.artifacts.put(f"jobs/{job.id}/1/checkpoint.0", b"x")
+    house.artifacts.put(f"jobs/{job.id}/1/result.json", b"{}")
+    house.store.publish(job.id, claim.token, JobState.SUCCEEDED, f"jobs/{job.id}/1")
+    with house.dispatching(ScriptedBackend()):
+        end = time.monotonic() + 10
+        while house.artifacts.exists(f"jobs/{job.id}/1/checkpoint.0"):
+            assert time.monotonic() < end
+            time.sleep(0.01)
+    assert house.artifacts.list("jobs") == [f"jobs/{job.id}/1/result.json"]
+
+
+def test_a_job_whose_lease_was_its_last_is_tidied_up_after(house: House) -> None:
+    job = house.submit()
+    assert house.store.claim("silent", 0.1) is not None
+    house.cancel(job)
+    for name in ("checkpoint.1", "draws.arrow"):
+        house.artifacts.put(f"jobs/{job.id}/1/{name}", b"x")
+    with house.dispatching(ScriptedBackend()):
+        assert house.wait(job).state is JobState.CANCELLED
+        end = time.monotonic() + 10
+        while house.artifacts.exists(f"jobs/{job.id}/1/checkpoint.1"):
+            assert time.monotonic() < end
+            time.sleep(0.01)
+    assert house.artifacts.list("jobs") == [f"jobs/{job.id}/1/draws.arrow"]

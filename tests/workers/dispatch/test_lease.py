@@ -70,3 +70,28 @@ def test_giving_up_costs_an_attempt_and_releasing_does_not(house: House, lease: 
     assert Lease(house.store, house.bell, claim, 30.0).release()
     seen = house.store.get_job(None, lease.job.id)
     assert (seen.state, seen.attempts) == (JobState.QUEUED, 1)
+
+
+def test_an_end_whose_answer_was_lost_is_published(house: House, lease: Lease) -> None:
+    receipt = Receipt(state="succeeded", result=True)
+    # The connection broke after the commit, so it is published again.
+    house.store.publish(lease.job.id, lease.token, JobState.SUCCEEDED, lease.prefix)
+    assert lease.publish(receipt)
+    assert not lease.publish(Receipt(state="cancelled"))
+    assert house.states(lease.job) == ["queued", "running", "succeeded"]
+
+
+def test_a_job_that_was_deleted_meanwhile_is_lost(house: House, lease: Lease) -> None:
+    house.store.publish(lease.job.id, lease.token, JobState.CANCELLED)
+    house.store.delete_job(None, lease.job.id)
+    assert not lease.look().alive
+    assert lease.lost.is_set()
+    assert not lease.publish(Receipt(state="succeeded", result=True))
+
+
+def test_giving_up_says_whether_that_was_the_end(house: House, lease: Lease) -> None:
+    assert not lease.give_up("the worker died")
+    claim = house.store.claim("here", 30.0)
+    assert claim is not None
+    house.cancel(lease.job)
+    assert Lease(house.store, house.bell, claim, 30.0).give_up("the worker died")

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from workers.store.artifacts import Artifacts
-from workers.store.errors import ArtifactKeyError, ArtifactNotFoundError
+from workers.store.errors import ArtifactKeyError, ArtifactNotFoundError, StorageFullError
 
 NAMES = itertools.count()
 
@@ -110,3 +110,15 @@ def test_sizes_are_told_by_key_and_by_prefix(artifacts: Artifacts) -> None:
     assert artifacts.size("jobs/a/1/result.json") == 5
     assert artifacts.size("jobs/a") == 8
     assert artifacts.size("jobs/c") == 0
+
+
+def test_a_full_disk_is_said(tmp_path: Path) -> None:
+    artifacts = Artifacts(tmp_path.as_uri())
+    source = tmp_path / "source"
+    source.write_bytes(b"x" * 100_000)
+    (tmp_path / "jobs").mkdir()
+    # A device that is always full.
+    (tmp_path / "jobs" / "draws").symlink_to("/dev/full")
+    with pytest.raises(StorageFullError):
+        artifacts.put_file("jobs/draws", source)
+    assert not artifacts.exists("jobs/draws"), "nothing is left that looks like a file"

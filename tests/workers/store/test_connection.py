@@ -10,7 +10,7 @@ from sqlalchemy import Engine, text
 
 from tests.workers.postgres import PostgresServer
 from workers.store import connection as module
-from workers.store.connection import connect, database_url, dump_json, writer
+from workers.store.connection import connect, database_url, dump_json, transaction, writer
 from workers.store.errors import RefusedValueError, StoreError, StoreUnavailableError
 from workers.store.store import create_store
 
@@ -126,3 +126,25 @@ def test_a_text_that_postgresql_does_not_take_is_refused(postgres: PostgresServe
     finally:
         store.close()
         postgres.drop_database(url)
+
+
+@pytest.mark.postgres
+def test_a_client_that_stops_in_mid_transaction_frees_its_locks(postgres: PostgresServer) -> None:
+    url = postgres.create_database()
+    engine = writer(connect(url))
+    with engine.begin() as connection:
+        shown = connection.execute(text("SHOW idle_in_transaction_session_timeout")).scalar()
+        assert shown == "30s"
+
+    def stop_in_between() -> None:
+        with transaction(engine) as connection:
+            connection.execute(text("SET LOCAL idle_in_transaction_session_timeout = '50ms'"))
+            time.sleep(0.5)
+            connection.execute(text("SELECT 1"))
+
+    with pytest.raises(StoreUnavailableError):
+        stop_in_between()
+    with transaction(engine) as connection:
+        assert connection.execute(text("SELECT 1")).scalar() == 1
+    engine.dispose()
+    postgres.drop_database(url)

@@ -19,6 +19,7 @@ from workers.store.errors import (
     PageError,
     QuotaExceededError,
 )
+from workers.store.leases import Claim
 from workers.store.quotas import Quotas, Terms
 from workers.store.store import Store, create_store
 
@@ -234,6 +235,28 @@ class TestCancel:
         store.publish(claim.job.id, claim.token, JobState.SUCCEEDED, "jobs/x/1")
         before = store.get_job("ann", claim.job.id)
         assert store.request_cancel("ann", claim.job.id) == before
+
+    def test_none_is_lost_while_the_job_changes_hands(self, store: Store) -> None:
+        def give_back(claim: Claim) -> None:
+            start.wait()
+            store.release(claim.job.id, claim.token)
+            store.claim("another", 30)
+
+        def cancel(claim: Claim) -> None:
+            start.wait()
+            store.request_cancel("ann", claim.job.id)
+
+        for _ in range(20):
+            submit(store)
+            claim, start = take(store), threading.Barrier(2)
+            with ThreadPoolExecutor(2) as pool:
+                both = [pool.submit(action, claim) for action in (give_back, cancel)]
+                for done in both:
+                    done.result(30)
+            seen = store.get_job(None, claim.job.id)
+            assert seen.cancel_requested
+            assert seen.state in (JobState.CANCELLED, JobState.RUNNING)
+            store.publish(seen.id, seen.token, JobState.CANCELLED)
 
 
 class TestDelete:

@@ -7,7 +7,8 @@ import pytest
 
 from tests.workers.store.conftest import TurnedClock
 from tests.workers.store.submissions import submit, take
-from workers.jobs import JobState
+from workers.jobs import LONGEST_LEASE, JobState
+from workers.store.events import LONGEST_SILENCE
 from workers.store.leases import MAX_ATTEMPTS
 from workers.store.store import Store, create_store
 
@@ -197,6 +198,61 @@ class TestLostLease:
         clock.turn(11)
         assert store.requeue_expired(clock.now) == [job.id]
 
+    def test_a_lease_from_before_the_clock_went_back_has_run_out(
+        self, store: Store, clock: TurnedClock
+    ) -> None:
+        job = submit(store)
+        take(store, LONGEST_LEASE)
+        assert store.requeue_expired() == []
+        clock.turn(-3600)
+        assert store.requeue_expired() == [job.id]
+
+    def test_whoever_asks_keeps_its_own(self, store: Store, clock: TurnedClock) -> None:
+        job = submit(store)
+        claim = take(store, 10)
+        clock.turn(11)
+        assert store.requeue_expired(spare={(job.id, claim.token)}) == []
+        assert store.requeue_expired(spare={(job.id, claim.token + 1)}) == [job.id]
+
+    def test_an_attempt_that_wrote_a_checkpoint_is_none_of_the_last(
+        self, store: Store, clock: TurnedClock
+    ) -> None:
+        job = submit(store)
+        kept = ("checkpoint", {"step": 9, "draws": 0, "bytes": 1})
+        for gets_on in (False, False, True, False, False):
+            claim = take(store, 10)
+            store.append_events(job.id, claim.token, [kept] if gets_on else [])
+            clock.turn(11)
+            store.requeue_expired()
+            assert store.get_job(None, job.id).state is JobState.QUEUED
+        assert store.give_up(job.id, take(store).token, "the worker died")
+        ended = store.get_job(None, job.id)
+        assert (ended.state, ended.attempts) == (JobState.FAILED, 6)
+
+
+class TestWork:
+    def test_a_claim_knows_how_long_others_have_worked(
+        self, store: Store, clock: TurnedClock
+    ) -> None:
+        job = submit(store)
+        clock.turn(100)
+        claim = take(store)
+        assert claim.worked == 0.0
+        clock.turn(5)
+        store.append_events(job.id, claim.token, [("log", {"message": "x"})])
+        clock.turn(7)
+        store.give_up(job.id, claim.token, "the worker died")
+        clock.turn(8 * 3600)
+        claim = take(store)
+        assert claim.worked == 12.0
+        # The clock jumps forth and back, and the dispatcher falls silent.
+        for jump in (3600, -3600, 2):
+            clock.turn(jump)
+            store.append_events(job.id, claim.token, [("log", {"message": "x"})])
+        clock.turn(3600)
+        store.requeue_expired()
+        assert take(store).worked == 12.0 + LONGEST_SILENCE + 2.0
+
 
 class TestGivingUp:
     def test_it_is_as_if_the_lease_had_run_out(self, store: Store) -> None:
@@ -249,6 +305,15 @@ class TestRelease:
         again = take(store)
         assert (again.job.attempts, again.token) == (1, claim.token + 1)
         assert not store.release(job.id, claim.token)
+
+    def test_a_job_that_was_to_be_cancelled_is(self, store: Store) -> None:
+        job = submit(store)
+        claim = take(store)
+        store.request_cancel("ann", job.id)
+        assert store.release(job.id, claim.token)
+        seen = store.get_job(None, job.id)
+        assert (seen.state, seen.attempts) == (JobState.CANCELLED, 0)
+        assert store.events(job.id)[-1].payload == {"state": "cancelled"}
 
 
 def test_without_a_clock_the_database_tells_the_time(database: str) -> None:

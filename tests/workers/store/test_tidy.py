@@ -3,7 +3,7 @@
 from tests.workers.store.test_artifacts import artifacts as artifacts
 from workers.store.artifacts import CHECKPOINTS, Artifacts
 from workers.store.blocks import segment
-from workers.store.tidy import tidy
+from workers.store.tidy import tidy, untidy
 
 
 def test_what_was_published_stays_alone(artifacts: Artifacts) -> None:
@@ -24,3 +24,18 @@ def test_what_was_published_stays_alone(artifacts: Artifacts) -> None:
     tidy(artifacts, "a", "jobs/a/2")
     tidy(artifacts, "never", "jobs/never/1")
     assert artifacts.list("jobs/a") == kept
+
+
+def test_jobs_that_were_not_tidied_up_after_are_found(artifacts: Artifacts) -> None:
+    for key in (
+        "tidy/1/draws.arrow",
+        "checkpointed/1/checkpoint.1",
+        "twice/1/draws.arrow",
+        "twice/2/draws.arrow",
+        f"parts/3/{segment('draws.arrow', 0)}",
+        "stray",
+    ):
+        artifacts.put(f"jobs/{key}", b"x")
+    assert untidy(artifacts) == ["checkpointed", "parts", "twice"]
+    artifacts.delete("jobs")
+    assert untidy(artifacts) == []
