@@ -223,5 +223,6 @@ def job_of(row: RowMapping) -> Job:
         result_prefix=row["result_prefix"],
         plan=row["plan"],
         cancel_requested=row["cancel_requested"],
+        draws_expired_at=row["draws_expired_at"],
         event_count=row["event_count"],
     )

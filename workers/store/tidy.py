@@ -17,6 +17,16 @@ def tidy(artifacts: Artifacts, job_id: str, kept: str) -> None:
         kept: the prefix of the attempt that ended it.
     """
     for key in artifacts.list(f"jobs/{job_id}"):
-        prefix, _, name = key.rpartition("/")
-        if prefix != kept or name in CHECKPOINTS or SEGMENT.search(name):
+        if superfluous(key, kept):
             artifacts.delete(key)
+
+
+def superfluous(key: str, kept: str) -> bool:
+    """Return whether an artifact of an ended job is none of those that were published.
+
+    Args:
+        key: the artifact.
+        kept: the prefix of the attempt that ended the job.
+    """
+    prefix, _, name = key.rpartition("/")
+    return prefix != kept or name in CHECKPOINTS or SEGMENT.search(name) is not None
