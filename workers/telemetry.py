@@ -34,6 +34,10 @@ class TelemetrySpan(AbstractSpan):
         trace, span = format_trace_id(found.trace_id), format_span_id(found.span_id)
         return f"00-{trace}-{span}-{found.trace_flags:02x}"
 
+    def rename(self, name: str) -> None:
+        """Give it another name."""
+        self._span.update_name(name)
+
     def tell(self, attributes: Mapping[str, Value | None]) -> None:
         """Set attributes."""
         self._span.set_attributes(_told(attributes))

@@ -29,6 +29,10 @@ class AbstractSpan(ABC):
         """What a part of it, in whatever process, names as its parent; None outside of traces."""
 
     @abstractmethod
+    def rename(self, name: str) -> None:
+        """Give it the name that it should have had from the beginning."""
+
+    @abstractmethod
     def tell(self, attributes: Mapping[str, Value | None]) -> None:
         """Add to what is known of it; None says nothing."""
 
@@ -79,6 +83,9 @@ class NoSpan(AbstractSpan):
     def traceparent(self) -> str | None:
         """The parent that it was given."""
         return self._parent
+
+    def rename(self, name: str) -> None:
+        """Forget it."""
 
     def tell(self, attributes: Mapping[str, Value | None]) -> None:
         """Forget it."""
