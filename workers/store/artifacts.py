@@ -236,6 +236,14 @@ class Artifacts:
             for name, entry in found.items()
         ]
 
+    def folder(self, prefix: str) -> Listed:
+        """Return a prefix itself as a listing shows it; one that is not there has no moment."""
+        try:
+            entry = self._files.info(self._path(prefix))
+        except FileNotFoundError:
+            entry = {}
+        return Listed(prefix, 0, _written(entry))
+
     def discard(self, listed: Listed, before: float) -> bool:
         """Delete what a listing showed unless it was written or touched since.
 

@@ -39,6 +39,10 @@ class Collector:
         self._policy, self._clock = policy, clock
         self._orphans = Orphans(store.upkeep, artifacts)
 
+    def mark(self) -> None:
+        """Say that the artifacts are our database's, also where nothing is collected."""
+        self._orphans.mark()
+
     def collect(self, *, dry_run: bool = False) -> Haul:
         """Delete what is due and return what that was.
 

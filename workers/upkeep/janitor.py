@@ -4,6 +4,7 @@ import threading
 
 import structlog
 
+from workers.errors import WorkerError
 from workers.measures import COLLECTED, COLLECTED_BYTES, Tally
 from workers.store.upkeep import Upkeep
 from workers.upkeep.collector import Collector
@@ -37,7 +38,11 @@ class Janitor:
         self._thread = threading.Thread(target=self._main, name="janitor", daemon=True)
 
     def start(self) -> None:
-        """Begin."""
+        """Mark the artifacts as ours, and begin."""
+        try:
+            self._collector.mark()
+        except (OSError, WorkerError) as error:
+            log.warning("artifacts not marked", action="mark_artifacts", cause=str(error))
         if self._seconds > 0:
             self._thread.start()
 

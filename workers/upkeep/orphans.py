@@ -38,6 +38,8 @@ class Orphans:
         Nothing is deleted where another database's files lie in the same store: they would look
         like orphans to ours. The haul has a note then.
         """
+        if not dry_run:
+            self.mark()
         if not self._alone(haul):
             return
         self._jobs(haul, before, dry_run)
@@ -46,11 +48,17 @@ class Orphans:
         for listed in self._artifacts.listed("probes"):
             self._take(haul, "leftovers", listed, before, dry_run)
 
-    def _alone(self, haul: Haul) -> bool:
-        """Leave our mark, and see that there is no other."""
-        ours = f"{MARKS}/{self._upkeep.installation()}"
+    def mark(self) -> None:
+        """Leave our database's mark, so that the collector of another one spares our files."""
+        ours = self._ours()
         if not self._artifacts.exists(ours):
             self._artifacts.put(ours, b"")
+
+    def _ours(self) -> str:
+        return f"{MARKS}/{self._upkeep.installation()}"
+
+    def _alone(self, haul: Haul) -> bool:
+        ours = self._ours()
         others = [key for key in self._artifacts.list(MARKS) if key != ours]
         if others:
             haul.notes.append(
@@ -78,7 +86,9 @@ class Orphans:
     def _gone(self, haul: Haul, folder: str, before: float, dry_run: bool) -> None:
         """Delete what lies under a job that there is not (any more)."""
         listed = self._artifacts.listed(folder)
-        if not all(_old(each, before) for each in listed):
+        # An empty folder may have been made just now.
+        about = listed or [self._artifacts.folder(folder)]
+        if not all(_old(each, before) for each in about):
             return
         if not dry_run:
             self._artifacts.delete(folder)
