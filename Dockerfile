@@ -17,7 +17,7 @@ RUN python -m pip install --no-cache-dir ${TORCH_INDEX:+--extra-index-url "$TORC
 # What the project needs changes less often than the project.
 WORKDIR /build
 COPY pyproject.toml ./
-RUN python -c "import tomllib; p = tomllib.load(open('pyproject.toml', 'rb'))['project']; print(*p['dependencies'], *p['optional-dependencies']['stan'], sep='\n')" > requirements.txt \
+RUN python -c "import tomllib; p = tomllib.load(open('pyproject.toml', 'rb'))['project']; print(*p['dependencies'], *p['optional-dependencies']['stan'], *p['optional-dependencies']['telemetry'], sep='\n')" > requirements.txt \
  && python -m pip install --no-cache-dir --requirement requirements.txt
 
 COPY README.md LICENSE ./

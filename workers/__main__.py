@@ -1,7 +1,6 @@
 """`python -m workers`: the dispatcher process, with its workers."""
 
 import argparse
-import logging
 import os
 import signal
 import sys
@@ -12,10 +11,17 @@ from pydantic import ValidationError
 
 from workers.dispatch.backend import AbstractBackend
 from workers.dispatch.dispatcher import Dispatcher
+from workers.dispatch.ledger import Ledger
 from workers.errors import WorkerError
+from workers.logs import configure_logging
 from workers.settings import INPROCESS, LOCAL, Settings, complaint
+from workers.store.artifacts import Artifacts
 from workers.store.bell import create_bell
 from workers.store.store import create_store
+from workers.tracing import open_tracer
+from workers.upkeep.collector import Collector
+from workers.upkeep.janitor import Janitor
+from workers.upkeep.policy import Policy
 
 log = structlog.get_logger()
 
@@ -23,7 +29,7 @@ log = structlog.get_logger()
 def main(arguments: list[str] | None = None) -> int:
     """Dispatch jobs until SIGTERM or SIGINT; return the exit status."""
     settings = _settings(arguments)
-    configure_logging()
+    configure_logging("dispatcher", level=settings.log_level, style=settings.log_style)
     try:
         _dispatch(settings)
     except WorkerError as error:
@@ -34,6 +40,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _dispatch(settings: Settings) -> None:
     settings.make_home()
+    tracer = open_tracer(settings.traces, "credence-dispatcher")
     store = create_store(settings.database_url)
     bell = create_bell(settings.database_url, settings.home)
     backend = _backend(settings)
@@ -45,16 +52,22 @@ def _dispatch(settings: Settings) -> None:
         threads=settings.threads,
         lease_seconds=settings.lease_seconds,
         grace_seconds=settings.grace_seconds,
+        ledger=Ledger(tracer),
     )
+    collector = Collector(store, Artifacts(settings.artifacts_url), Policy.of(settings))
+    janitor = Janitor(collector, store.upkeep, settings.gc_seconds)
     # After Ray, which sets a handler of its own.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda _number, _frame: dispatcher.stop())
     try:
+        janitor.start()
         dispatcher.run()
     finally:
+        janitor.close()
         backend.close()
         bell.close()
         store.close()
+        tracer.close()
 
 
 def _settings(arguments: list[str] | None) -> Settings:
@@ -97,21 +110,6 @@ def _backend(settings: Settings) -> AbstractBackend:
         workers=settings.own_workers if own else settings.workers,
         threads=settings.threads,
         jobs_per_worker=settings.jobs_per_worker,
-    )
-
-
-def configure_logging() -> None:
-    """Log JSON, a line per event, to the standard error."""
-    structlog.configure(
-        processors=[
-            structlog.contextvars.merge_contextvars,
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso"),
-            structlog.processors.format_exc_info,
-            structlog.processors.JSONRenderer(),
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
     )
 
 

@@ -16,6 +16,7 @@ from models.definition import ModelDefinition
 from models.density import AbstractLogDensity, Note
 from models.formula.legend import Legend
 from models.toolchain import default_cache
+from workers.account import Timeline, account_of
 from workers.answer import write
 from workers.checkpoints.checkpoint import Checkpoint
 from workers.checkpoints.keeper import Keeper
@@ -69,10 +70,12 @@ def execute(task: Task, emit: Emit, control: Control, cache: Cache | None = None
 
 
 def _attempt(task: Task, emit: Emit, control: Control, cache: Cache | None) -> Receipt:
-    began = time.perf_counter()
+    began, timeline = time.perf_counter(), Timeline()
     artifacts = Artifacts(task.artifacts)
-    with closing(_compile(task, artifacts, cache)) as density:
-        return _computed(task, emit, control, artifacts, density, began)
+    with timeline.lasting("compile"):
+        density = _compile(task, artifacts, cache)
+    with closing(density):
+        return _computed(task, emit, control, artifacts, density, began, timeline)
 
 
 def _computed(
@@ -82,6 +85,7 @@ def _computed(
     artifacts: Artifacts,
     density: CompiledDensity,
     began: float,
+    timeline: Timeline,
 ) -> Receipt:
     planner = Planner(
         _OPTIONS.validate_python(task.engine),
@@ -91,7 +95,8 @@ def _computed(
         control=control,
         plan=Plan.model_validate(task.plan) if task.plan else None,
     )
-    going = planner.begin()
+    with timeline.lasting("plan"):
+        going = planner.begin()
     compiled = time.perf_counter() - began
     if (reason := control.stop()) is not None or not going:
         return Receipt(state=_ENDS[reason or StopReason.CANCELLED])
@@ -103,16 +108,18 @@ def _computed(
     with closing(ArrowSink(artifacts, task.prefix, emit, patience.wait)) as sink:
         keeper = Keeper(artifacts, task.prefix, sink, keepsake=partial(keepsake, options))
         start = find_start(task, options, density, artifacts, sink, keeper)
-        findings, phases = run(
-            build_engine(options),
-            density,
-            seed=task.seed,
-            sink=sink,
-            control=control,
-            before=planner.before,
-            start=start,
-            keeper=keeper,
-        )
+        with timeline.lasting("run"):
+            findings, phases = run(
+                build_engine(options),
+                density,
+                seed=task.seed,
+                sink=sink,
+                control=control,
+                before=planner.before,
+                start=start,
+                keeper=keeper,
+            )
+        draws = sink.written[0] * getattr(options, "chains", 1)
     reason = control.stop() if findings.outcome is Outcome.STOPPED else None
     if reason is not None and not _says_something(findings):
         return Receipt(state=_ENDS[reason])
@@ -125,8 +132,13 @@ def _computed(
     )
     result = _result(task, planner, density, findings, timing, partial=reason is not None)
     key, content = f"{task.prefix}/result.json", write(result)
-    patience.through(lambda: artifacts.put(key, content))
-    return Receipt(state=JobState.SUCCEEDED if reason is None else _ENDS[reason], result=True)
+    with timeline.lasting("write"):
+        patience.through(lambda: artifacts.put(key, content))
+    return Receipt(
+        state=JobState.SUCCEEDED if reason is None else _ENDS[reason],
+        result=True,
+        account=account_of(result, draws, timeline.phases),
+    )
 
 
 def _earlier(start: Checkpoint | None) -> float:

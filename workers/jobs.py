@@ -125,6 +125,8 @@ class Job(BaseModel):
     #: What its workers have chosen so far, a `workers.plan.Plan`: every attempt follows it.
     plan: dict[str, Any] | None = Field(default=None, exclude=True)
     cancel_requested: bool = Field(default=False, exclude=True)
+    #: When its draws were deleted by policy; None: they were not.
+    draws_expired_at: datetime | None = Field(default=None, exclude=True)
     #: The id of the latest event.
     event_count: int = Field(default=0, exclude=True)
 

@@ -3,6 +3,7 @@
 import os
 import re
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -51,6 +52,24 @@ class Settings(BaseSettings):
     grace_seconds: float = Field(default=5.0, ge=0)
     #: Jobs after which a worker is replaced by a fresh one.
     jobs_per_worker: int = Field(default=200, ge=1)
+    #: Days after which ended jobs are deleted with all that belongs to them; absent: never.
+    retention_jobs_days: float | None = Field(default=None, gt=0, le=36500)
+    #: Days after which the draws of ended jobs are deleted, and the results stay; absent: never.
+    retention_draws_days: float | None = Field(default=None, gt=0, le=36500)
+    #: Days after which models and data sets that no job refers to are deleted; absent: never.
+    retention_unused_days: float | None = Field(default=None, gt=0, le=36500)
+    #: Days after which entries of the audit log are deleted; absent: never.
+    retention_audit_days: float | None = Field(default=None, gt=0, le=36500)
+    #: Hours that artifacts stay which nothing refers to: submissions may be about to.
+    retention_grace_hours: float = Field(default=24.0, ge=1, le=87600)
+    #: Seconds between two collections of what has expired and of what nothing refers to; 0: none.
+    gc_seconds: float = Field(default=3600.0, ge=0)
+    #: What is less than this is not logged.
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    #: `json`, `text`, or `auto`: text on a terminal.
+    log_style: Literal["auto", "json", "text"] = "auto"
+    #: Where traces are posted, OTLP over HTTP: `http://HOST:4318/v1/traces`; absent: none are made.
+    traces: str | None = None
 
     @field_validator("home")
     @classmethod

@@ -6,12 +6,15 @@ from typing import cast
 
 import typer
 
+from services.cli.archives import export_jobs, import_jobs
 from services.cli.audit import audit
 from services.cli.datasets import datasets
 from services.cli.demo import demo
 from services.cli.documents import emit
 from services.cli.exits import REFUSED, usage_problem
+from services.cli.extend import extend
 from services.cli.fit import fit
+from services.cli.gc import gc
 from services.cli.gradcheck import gradcheck
 from services.cli.jobs import cancel, draws, jobs, result
 from services.cli.keys import keys
@@ -28,8 +31,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for command in (serve, fit, jobs, result, draws, plot, cancel, gradcheck, audit, demo):
+for command in (serve, fit, jobs, result, draws, plot, cancel, extend, gradcheck, audit, gc, demo):
     app.command()(command)
+app.command("export")(export_jobs)
+app.command("import")(import_jobs)
 app.add_typer(datasets)
 app.add_typer(keys)
 

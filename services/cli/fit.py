@@ -8,13 +8,10 @@ from typing import Annotated, Any
 
 import typer
 
-from services.cli.comparison import print_fits
-from services.cli.completions import dataset_ids, engines, precisions, tiers
-from services.cli.documents import emit
-from services.cli.exits import FAILED, complain, explained, output
-from services.cli.fits import Fit, collected, submitted
+from services.cli.completions import dataset_ids, engines, job_ids, precisions, tiers
+from services.cli.exits import explained
+from services.cli.fits import collected, submitted, tell
 from services.cli.options import AnyModel, AsJson, DataFile, OwnServer, settings
-from services.cli.tables import print_result
 from services.client.client import Client
 from services.client.errors import InputError
 from services.client.formula import formula, is_formula
@@ -75,24 +72,31 @@ def fit(
     tier: Annotated[
         str | None, typer.Option(help="auto, interpreted or compiled.", autocompletion=tiers)
     ] = None,
+    warm_start_from: Annotated[
+        str | None,
+        typer.Option(
+            "--warm-start-from",
+            metavar="ID",
+            help="A sampler's ended job on the same unknowns: start where its chains ended.",
+            autocompletion=job_ids,
+        ),
+    ] = None,
     server: OwnServer = None,
     as_json: AsJson = False,
 ) -> None:
     """Fit a model to data and print the result."""
     with explained(as_json):
+        if warm_start_from is not None and server is None:
+            raise InputError(f"--warm-start-from {warm_start_from}", "say where, with --server")
         posted = model_of(model, family, link, priors or [])
         requests = engine_options(kinds or ["nuts"], assignments or [])
         given = data_of(data, dataset, columns or [])
         with service(server) as url, Client(url) as client:
             circumstances = {"seed": seed, "precision": precision, "tier": tier}
+            circumstances["warm_start_from"] = warm_start_from
             jobs = submitted(client, posted, given, requests, **circumstances)
             fits = collected(client, jobs)
-    if as_json:
-        emit(_document(fits))
-    else:
-        _print(fits)
-    if not all(fit.well for fit in fits):
-        raise typer.Exit(FAILED)
+    tell(fits, as_json)
 
 
 def engine_options(kinds: Sequence[str], assignments: Sequence[str]) -> list[dict[str, Any]]:
@@ -192,33 +196,3 @@ def service(server: str | None) -> Iterator[str]:
         return
     with embedded() as url:
         yield url
-
-
-def _document(fits: Sequence[Fit]) -> dict[str, Any]:
-    """Return the only fit's result, or its problem; of several, one entry each."""
-    if len(fits) == 1:
-        return fits[0].result or fits[0].problem
-    return {
-        "fits": [
-            {
-                "engine": fit.kind,
-                "job": fit.job["id"],
-                "state": fit.job["state"],
-                "result": fit.result,
-                "problem": None if fit.well else fit.problem,
-            }
-            for fit in fits
-        ]
-    }
-
-
-def _print(fits: Sequence[Fit]) -> None:
-    found = [fit for fit in fits if fit.result is not None]
-    if len(fits) == 1 and found:
-        print_result(output(), fits[0].result or {})
-    elif found:
-        print_fits(output(), {fit.kind: fit.result or {} for fit in found})
-    for fit in fits:
-        if not fit.well:
-            which = f"{fit.kind}: " if len(fits) > 1 else ""
-            complain(f"{which}{fit.sentence}")

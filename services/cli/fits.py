@@ -1,4 +1,4 @@
-"""Fits of one model by several engines: submitted together, followed one after the other."""
+"""Fits of one model by several engines: submitted together, followed one after the other, told."""
 
 import contextlib
 from collections.abc import Mapping, Sequence
@@ -6,6 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import typer
+
+from services.cli.comparison import print_fits
+from services.cli.documents import emit
+from services.cli.exits import FAILED, complain, output
+from services.cli.tables import print_result
 from services.client.client import Client
 from services.client.data import Data
 from services.client.errors import ClientError, ProblemError
@@ -62,7 +68,7 @@ def submitted(
         model: the model's file, or a definition.
         data: the data, their file, or a reference to a data set.
         requests: each engine's options.
-        **circumstances: `seed`, `precision` and `tier`.
+        **circumstances: `seed`, `precision`, `tier` and `warm_start_from`.
 
     Raises:
         ClientError: one was refused; a note says which.
@@ -97,6 +103,51 @@ def collected(client: Client, jobs: Mapping[str, Mapping[str, Any]]) -> list[Fit
         _cancel(client, rest)
         ended |= {kind: client.wait(job) for kind, job in rest.items()}
     return [Fit(kind, job, _result(client, job)) for kind, job in ended.items()]
+
+
+def tell(fits: Sequence[Fit], as_json: bool) -> None:
+    """Print fits, and end with the code that says whether all went well.
+
+    Args:
+        fits: of one model.
+        as_json: as one document.
+    """
+    if as_json:
+        emit(_document(fits))
+    else:
+        _show(fits)
+    if not all(fit.well for fit in fits):
+        raise typer.Exit(FAILED)
+
+
+def _document(fits: Sequence[Fit]) -> dict[str, Any]:
+    """Return the only fit's result, or its problem; of several, one entry each."""
+    if len(fits) == 1:
+        return fits[0].result or fits[0].problem
+    return {
+        "fits": [
+            {
+                "engine": fit.kind,
+                "job": fit.job["id"],
+                "state": fit.job["state"],
+                "result": fit.result,
+                "problem": None if fit.well else fit.problem,
+            }
+            for fit in fits
+        ]
+    }
+
+
+def _show(fits: Sequence[Fit]) -> None:
+    found = [fit for fit in fits if fit.result is not None]
+    if len(fits) == 1 and found:
+        print_result(output(), fits[0].result or {})
+    elif found:
+        print_fits(output(), {fit.kind: fit.result or {} for fit in found})
+    for fit in fits:
+        if not fit.well:
+            which = f"{fit.kind}: " if len(fits) > 1 else ""
+            complain(f"{which}{fit.sentence}")
 
 
 def _cancel(client: Client, jobs: Mapping[str, Mapping[str, Any]]) -> None:

@@ -51,8 +51,8 @@ def create(
 
     with explained(as_json):
         scopes, quotas = _scopes(scope), _quotas(quota or [])
-        if owner is not None and not _OWNER.match(owner):
-            raise InputError("--owner", "write letters, digits, `_`, `.`, `@` and `-`, 128 at most")
+        if owner is not None:
+            check_owner(owner)
         if len(note) > 256:
             raise InputError("--note", "write 256 characters at most")
         made = make_key()
@@ -97,6 +97,16 @@ def revoke(
         emit(document(row))
     else:
         typer.echo(f"{row.id} revoked")
+
+
+def check_owner(owner: str) -> None:
+    """Refuse what is no owner's name.
+
+    Raises:
+        InputError: it is none.
+    """
+    if not _OWNER.match(owner):
+        raise InputError("--owner", "write letters, digits, `_`, `.`, `@` and `-`, 128 at most")
 
 
 def document(row: "StoredKey") -> dict[str, Any]:

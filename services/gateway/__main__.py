@@ -9,6 +9,7 @@ from services.gateway.auth import UnsafeBindError
 from services.gateway.server import serve_gateway
 from services.gateway.settings import GatewaySettings
 from workers.errors import WorkerError
+from workers.logs import configure_logging
 from workers.settings import Settings, complaint
 
 _ARGUMENTS = {
@@ -49,6 +50,7 @@ def main(arguments: list[str] | None = None) -> None:
         where = Settings(**{k: v for k, v in given.items() if k in _SHARED})
     except ValidationError as error:
         parser.error(complaint(error))
+    configure_logging("gateway", level=where.log_level, style=where.log_style)
     try:
         serve_gateway(settings, where)
     except (UnsafeBindError, WorkerError) as error:

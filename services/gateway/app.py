@@ -5,6 +5,7 @@ from importlib.metadata import version
 from fastapi import FastAPI
 
 from services.gateway import problems
+from services.gateway.access import AccessLog
 from services.gateway.auth import OriginGuard, names_of
 from services.gateway.authority import Authority
 from services.gateway.deps import Deps
@@ -72,5 +73,6 @@ def create_app(deps: Deps) -> FastAPI:
     names = names_of(settings.host, settings.allowed_hosts)
     app.add_middleware(OriginGuard, names=names)
     app.add_middleware(RequestMeter, metrics=deps.metrics)
+    app.add_middleware(AccessLog, tracer=deps.tracer)
     app.openapi = lambda: describe(app)  # type: ignore[method-assign]
     return app

@@ -8,6 +8,7 @@ from services.gateway.settings import GatewaySettings
 from services.keys import SCOPES
 from workers.store.keys import StoredKey
 from workers.store.quotas import UNLIMITED, Quotas, Terms
+from workers.trail import NOWHERE, Trail
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,6 +21,8 @@ class Caller:
     scopes: frozenset[str] = frozenset(SCOPES)
     #: What differs from the service's quotas, by name.
     quotas: Mapping[str, float | None] = field(default_factory=dict)
+    #: Of the request; who asks is the same whatever it is.
+    trail: Trail = field(default=NOWHERE, compare=False)
 
     def check(self, scope: str) -> None:
         """Refuse what the key may not do.

@@ -1,6 +1,5 @@
 """Data sets between the caller, the store and the jobs that refer to them."""
 
-import hashlib
 import secrets
 import tempfile
 from collections.abc import Mapping
@@ -15,7 +14,7 @@ from services.gateway.deps import Deps
 from services.gateway.room import check_room
 from workers.inputs import located
 from workers.request import DatasetReference
-from workers.store.datasets import StoredDataset
+from workers.store.datasets import StoredDataset, dataset_id
 from workers.store.errors import DatasetNotFoundError
 
 
@@ -43,7 +42,7 @@ def store(deps: Deps, caller: Caller, upload: Upload) -> tuple[StoredDataset, bo
         source, target = Path(folder) / "posted", Path(folder) / "columns"
         source.write_bytes(upload.body)
         found = deps.ingestor.ingest(source, target, upload.form)
-        identity = _identity(owner, found["digest"])
+        identity = dataset_id(owner, found["digest"])
         # Its own key each time: who deletes the data set that was there deletes another file.
         key = f"datasets/{identity}/{secrets.token_hex(8)}.arrow"
         if not _is_known(deps, owner, identity):
@@ -131,7 +130,3 @@ def _namesake(name: str, known: list[str]) -> str:
         f"the model reads '{name}', and the data set has no column of that name; "
         f'write {{"{name}": column}}{hint}',
     )
-
-
-def _identity(owner: str, digest: str) -> str:
-    return hashlib.sha256(f"{len(owner)}:{owner}{digest}".encode()).hexdigest()

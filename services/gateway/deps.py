@@ -19,12 +19,18 @@ from services.gateway.json import load
 from services.gateway.limits import read_body
 from services.gateway.lookups import Lookups
 from services.gateway.metrics import Metrics
+from services.gateway.remembered import Remembered
 from services.gateway.settings import GatewaySettings
 from services.gateway.streams import Switchboard
 from services.gateway.validator import Validator
 from workers.store.artifacts import Artifacts
 from workers.store.bell import AbstractBell
 from workers.store.store import Store
+from workers.tracing import AbstractTracer, NoTracer
+
+#: Seconds for which the database is not counted again, and a store that could be written to is not
+#: written to again: anybody may ask for these, as often as it likes.
+CENSUS_SECONDS, WRITABLE_SECONDS = 2.0, 10.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,6 +46,10 @@ class Deps:
     ingestor: Ingestor
     metrics: Metrics
     gate: Gate = field(default_factory=Gate)
+    tracer: AbstractTracer = field(default_factory=NoTracer)
+    #: What the database counts, for the metrics; whether artifacts can be written.
+    census: Remembered[bytes] = field(default_factory=lambda: Remembered(CENSUS_SECONDS))
+    writable: Remembered[None] = field(default_factory=lambda: Remembered(WRITABLE_SECONDS))
 
     @cached_property
     def lookups(self) -> Lookups:

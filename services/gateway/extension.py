@@ -1,6 +1,7 @@
 """More draws for an ended job: a new job with all of them, since an ended one never changes."""
 
 import hashlib
+import json
 from typing import Any
 
 from pydantic import TypeAdapter
@@ -13,13 +14,12 @@ from services.gateway.deps import Deps
 from services.gateway.findings import draws, result
 from services.gateway.json import canonical
 from services.gateway.origins import describe, keeps_state, origin
+from services.gateway.queueing import announce
 from services.gateway.room import check_room
 from services.gateway.submission import check_draws, draws_bytes
 from workers.engines import AnyEngineOptions
 from workers.engines.engine import EngineOptions
-from workers.inputs import read_document
 from workers.jobs import Job
-from workers.store.bell import WORK
 from workers.store.errors import DatasetNotFoundError
 
 _OPTIONS: TypeAdapter[EngineOptions] = TypeAdapter(AnyEngineOptions)
@@ -78,6 +78,7 @@ def extend(deps: Deps, caller: Caller, job_id: str, posted: Any, key: str | None
         "tier": found["tier"],
         "warm_start_from": None,
         "origin": origin(parent, "extend"),
+        "trail": caller.trail.model_dump(exclude_none=True),
     }
     digest = hashlib.sha256(canonical({"extend": parent.id, "draws": body.draws})).hexdigest()
     return _queue(deps, caller, parent, request, key, digest, size)
@@ -92,7 +93,10 @@ def _queue(
     digest: str,
     size: int,
 ) -> Job:
-    dataset = read_document(deps.artifacts, parent.input_key).get("key")
+    content = deps.artifacts.get(parent.input_key)
+    dataset = json.loads(content).get("key")
+    # The other job may be deleted at this moment, and with it its data.
+    deps.artifacts.put_input(content)
     try:
         job, created = deps.store.submit(
             parent.owner,
@@ -109,6 +113,5 @@ def _queue(
     except DatasetNotFoundError as error:
         raise ConflictError(f"The job's data set is gone: {error.detail}") from None
     if created:
-        deps.bell.ring(WORK)
-        deps.metrics.submitted.labels(request["engine"]["kind"]).inc()
+        announce(deps, job)
     return job

@@ -49,6 +49,12 @@ def draws(deps: Deps, job: Job, partial: bool) -> ArrowDraws:
         raise ConflictError(_unfinished(job, partial))
     _check_not_failed(job)
     found = ArrowDraws(deps.artifacts, job.result_prefix or f"jobs/{job.id}/{job.token}")
+    if found.draws == 0 and job.draws_expired_at is not None:
+        day = job.draws_expired_at.date()
+        raise ConflictError(
+            f"The job's draws were kept until {day}, as long as this service keeps them; its "
+            "result is still there. Submit it again with its seed for the same draws."
+        )
     if found.draws == 0:
         raise ConflictError(f"The job has no draws; its engine is {job.engine['kind']!r}.")
     return found

@@ -1,7 +1,10 @@
 """Keys asked for, before anything of a request is read."""
 
+from dataclasses import replace
+
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
+from structlog.contextvars import bound_contextvars
 
 from services.errors import RateLimitedError, ServiceError, UnauthorizedError
 from services.gateway.authority import Authority
@@ -9,6 +12,7 @@ from services.gateway.caller import LOCAL, Caller
 from services.gateway.problems import refusal
 from services.gateway.rates import Rates
 from workers.errors import WorkerError
+from workers.trail import NOWHERE
 
 #: What shows nothing of anybody's: probes, counters, and the pages that describe the service.
 OPEN = frozenset({"/", "/docs", "/openapi.json", "/healthz", "/readyz", "/metrics"})
@@ -31,14 +35,18 @@ class KeyGuard:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer, or pass on."""
-        if scope["type"] == "http":
-            try:
-                caller = await self._caller(scope)
-            except (ServiceError, WorkerError) as error:
-                await refusal(error, scope["path"])(scope, receive, send)
-                return
-            scope.setdefault("state", {})["caller"] = caller
-        await self._app(scope, receive, send)
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        try:
+            caller = await self._caller(scope)
+        except (ServiceError, WorkerError) as error:
+            await refusal(error, scope["path"])(scope, receive, send)
+            return
+        state = scope.setdefault("state", {})
+        state["caller"] = replace(caller, trail=state.get("trail", NOWHERE))
+        with bound_contextvars(owner=caller.owner):
+            await self._app(scope, receive, send)
 
     async def _caller(self, scope: Scope) -> Caller:
         if not self._required or scope["path"] in OPEN:

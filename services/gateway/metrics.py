@@ -1,4 +1,4 @@
-"""What Prometheus reads: requests by route and status, their seconds, open streams."""
+"""What Prometheus reads of this gateway: requests by route and status, seconds, bytes, streams."""
 
 import time
 
@@ -26,6 +26,12 @@ class Metrics:
             ["method", "route"],
             registry=self._registry,
         )
+        self.received = Counter(
+            "credence_request_bytes", "Bytes of bodies read.", ["route"], registry=self._registry
+        )
+        self.served = Counter(
+            "credence_response_bytes", "Bytes of bodies sent.", ["route"], registry=self._registry
+        )
         self.submitted = Counter(
             "credence_jobs_submitted", "Jobs accepted.", ["engine"], registry=self._registry
         )
@@ -50,17 +56,39 @@ class RequestMeter:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        began = time.perf_counter()
+        began, answered, received = time.perf_counter(), False, 0
 
         async def counted(message: Message) -> None:
+            nonlocal answered
             if message["type"] == "http.response.start":
+                answered = True
                 self._count(scope, message["status"], time.perf_counter() - began)
+            elif message["type"] == "http.response.body":
+                self._metrics.served.labels(_route(scope)).inc(len(message.get("body", b"")))
             await send(message)
 
-        await self._app(scope, receive, counted)
+        async def read() -> Message:
+            nonlocal received
+            message = await receive()
+            received += len(message.get("body", b""))
+            return message
+
+        try:
+            await self._app(scope, read, counted)
+        except Exception:
+            # Whoever is around us answers what nobody foresaw.
+            if not answered:
+                self._count(scope, 500, time.perf_counter() - began)
+            raise
+        finally:
+            self._metrics.received.labels(_route(scope)).inc(received)
 
     def _count(self, scope: Scope, status: int, seconds: float) -> None:
-        route = getattr(scope.get("route"), "path", "other")
+        route = _route(scope)
         method = scope["method"] if route != "other" else "other"
         self._metrics.requests.labels(method, route, str(status)).inc()
         self._metrics.seconds.labels(method, route).observe(seconds)
+
+
+def _route(scope: Scope) -> str:
+    return getattr(scope.get("route"), "path", "other")

@@ -20,9 +20,11 @@ from services.errors import (
     problem,
     status_problem,
 )
+from services.gateway.access import REQUEST_ID
 from services.gateway.complaints import sentence
 from services.gateway.json import join
 from workers.errors import WorkerError
+from workers.trail import NOWHERE, Trail
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -76,8 +78,12 @@ async def _framework(request: Request, error: Exception) -> Response:
 
 
 async def _unknown(request: Request, error: Exception) -> Response:
-    log.error("request failed", action="fail_request", path=request.url.path, exc_info=error)
-    return problem_response(problem(error, request.url.path))
+    # Whatever was bound for the request is gone by now: this is the outermost of all.
+    trail: Trail = getattr(request.state, "trail", NOWHERE)
+    path = request.url.path
+    log.error("request failed", action="fail_request", path=path, exc_info=error, **trail.context())
+    headers = {REQUEST_ID: trail.request} if trail.request else {}
+    return problem_response(problem(error, path), headers)
 
 
 def _headers(error: Exception) -> dict[str, str]:

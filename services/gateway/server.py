@@ -20,6 +20,7 @@ from workers.settings import Settings
 from workers.store.artifacts import Artifacts
 from workers.store.bell import create_bell
 from workers.store.store import create_store
+from workers.tracing import open_tracer
 
 #: Seconds that open streams get when the server goes down.
 GRACE = 2
@@ -34,6 +35,7 @@ def open_parts(settings: GatewaySettings, where: Settings) -> Iterator[Deps]:
         where: home, database and artifacts, shared with the dispatcher.
     """
     home = where.make_home()
+    tracer = open_tracer(where.traces, "credence-gateway")
     store = create_store(where.database_url)
     artifacts = Artifacts(where.artifacts_url)
     bell = create_bell(where.database_url, home)
@@ -53,6 +55,7 @@ def open_parts(settings: GatewaySettings, where: Settings) -> Iterator[Deps]:
             ),
             metrics=Metrics(),
             gate=Gate(settings.max_streams),
+            tracer=tracer,
         )
     finally:
         validator.close()
@@ -60,6 +63,7 @@ def open_parts(settings: GatewaySettings, where: Settings) -> Iterator[Deps]:
         bell.close()
         artifacts.close()
         store.close()
+        tracer.close()
 
 
 def serve_gateway(settings: GatewaySettings, where: Settings) -> None:
@@ -83,8 +87,10 @@ def serve_gateway(settings: GatewaySettings, where: Settings) -> None:
             port=settings.port,
             http=BoundedProtocol,
             ws="none",
-            access_log=False,
             log_level="warning",
+            # It writes to the log that the process has; `access.py` tells of requests.
+            log_config=None,
+            access_log=False,
             server_header=False,
             timeout_graceful_shutdown=GRACE,
         )

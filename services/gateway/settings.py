@@ -59,6 +59,8 @@ class GatewaySettings(BaseSettings):
     max_streams: int = Field(default=1000, ge=1)
     #: Jobs of all owners that may wait.
     max_queue: int = Field(default=20_000, ge=1)
+    #: Bytes that must be free where artifacts lie, in a directory, for `/readyz` to answer 200.
+    least_free_bytes: int = Field(default=256 * 2**20, ge=0)
     #: Requests a second of one key, in the long run and at once; 0 for no limit.
     rate_per_second: float = Field(default=50.0, ge=0)
     rate_burst: int = Field(default=200, ge=1)

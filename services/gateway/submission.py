@@ -15,11 +15,11 @@ from services.gateway.datasets import bind
 from services.gateway.deps import Deps
 from services.gateway.json import canonical
 from services.gateway.origins import warm_start
+from services.gateway.queueing import announce
 from services.gateway.room import check_room
 from workers.inputs import located
 from workers.jobs import Job
 from workers.request import JobRequest, ModelReference
-from workers.store.bell import WORK
 from workers.store.errors import DatasetNotFoundError
 
 #: Options that need the gradient of every observation's log likelihood.
@@ -71,7 +71,8 @@ def submit(deps: Deps, caller: Caller, posted: Any, key: str | None) -> tuple[Jo
     if new:
         check_room(deps, caller, size)
     input_key = deps.artifacts.put_input(stored_data)
-    stored = {**body.stored(), "model": posted["model"], "origin": origin}
+    trail = caller.trail.model_dump(exclude_none=True)
+    stored = {**body.stored(), "model": posted["model"], "origin": origin, "trail": trail}
     try:
         job, created = deps.store.submit(
             owner,
@@ -88,8 +89,7 @@ def submit(deps: Deps, caller: Caller, posted: Any, key: str | None) -> tuple[Jo
     except DatasetNotFoundError as error:
         raise DataError("data.dataset", error.detail) from None
     if created:
-        deps.bell.ring(WORK)
-        deps.metrics.submitted.labels(body.engine.kind).inc()  # type: ignore[attr-defined]
+        announce(deps, job)
     return job, created
 
 

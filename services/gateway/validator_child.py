@@ -26,6 +26,7 @@ from services.gateway.evidence import evidence
 from services.gateway.expressions import expressions
 from services.gateway.observations import log_likelihood, observations
 from workers.inputs import load_input
+from workers.logs import configure_logging
 
 log = structlog.get_logger()
 
@@ -158,4 +159,5 @@ def _limit_memory(extra: int) -> None:
 
 
 if __name__ == "__main__":
+    configure_logging("checker")
     main(int(sys.argv[1]), int(sys.argv[2]))

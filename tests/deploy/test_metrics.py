@@ -9,11 +9,15 @@ import pytest
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
+from services.gateway.exposition import expose
 from services.gateway.metrics import Metrics
 from services.gateway.routes.health import router
 from tests.deploy import compose
 from tests.deploy.manifests import DEPLOY, one, overlay, pods
 from tests.deploy.rays import autoscaler_metrics
+from workers.measures import MEASURES, Tally
+from workers.store.census import Census
+from workers.store.presence import Presence
 
 #: What Prometheus itself adds.
 BUILT_IN = {"up"}
@@ -30,13 +34,28 @@ def exported() -> dict[str, set[str]]:
     ours.seconds.labels("GET", "/v1/jobs").observe(0.1)
     ours.submitted.labels("nuts").inc()
     ours.streams.set(1)
+    ours.served.labels("/v1/jobs").inc(1)
     _, rays = autoscaler_metrics()
     found: dict[str, set[str]] = {}
-    for text in (ours.render().decode(), rays):
+    for text in (ours.render().decode(), service().decode(), rays):
         for family in text_string_to_metric_families(text):
             for sample in family.samples:
                 found.setdefault(sample.name, set()).update(sample.labels)
     return found
+
+
+def service() -> bytes:
+    """What any gateway shows of the whole service, with a value of every measure."""
+    tally = Tally()
+    for measure in MEASURES:
+        labels = dict.fromkeys(measure.labels, "x")
+        if measure.buckets:
+            tally.observe(measure, 1.0, **labels)
+        else:
+            tally.count(measure, **labels)
+    stored = {"jobs": 1, "datasets": 2, "models": 3}
+    census = Census(queued=1, running=1, oldest_seconds=1.0, stored=stored, presence=Presence(1, 1))
+    return expose(census, tally.take(), 10**9)
 
 
 def queries() -> Iterator[str]:

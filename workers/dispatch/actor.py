@@ -6,19 +6,26 @@ Ray wraps it in `workers/dispatch/cluster.py`; `workers/dispatch/local.py` uses 
 import os
 import socket
 import threading
+from collections import deque
 from importlib.metadata import version
 
 import torch
+from structlog.contextvars import bound_contextvars
 
 from models.cache import Cache
+from models.toolchain import find_compiler
 from workers.confinement import confine, machine_memory, peak_memory
 from workers.dispatch.control import RunControl
 from workers.dispatch.task import Batch, Event, Footprint, Greeting, Proposal, Receipt, Task
 from workers.execute import execute
 from workers.failure import failure
+from workers.logs import Record, configure_logging
 from workers.plan import Plan
 from workers.sink import StopReason
 from workers.warm import warm
+
+#: Lines of the log that wait for the dispatcher; more push the oldest out.
+_RECORDS = 200
 
 
 class Worker:
@@ -35,7 +42,10 @@ class Worker:
         self._host = socket.gethostname()
         self._owns_threads = threads is not None
         self._there = machine_memory()
+        self._records: deque[Record] = deque(maxlen=_RECORDS)
         if threads is not None:
+            # Nobody reads a worker's own output: its lines go to the dispatcher.
+            configure_logging("worker", style="json", relay=self._records.append)
             torch.set_num_threads(threads)
             confine()
         self._news = threading.Condition()
@@ -56,11 +66,13 @@ class Worker:
             A `Greeting` in JSON.
         """
         warm()
-        return (
-            Greeting(process=os.getpid(), host=self._host, version=version("credence-inference"))
-            .model_dump_json()
-            .encode()
+        greeting = Greeting(
+            process=os.getpid(),
+            host=self._host,
+            version=version("credence-inference"),
+            compiler=find_compiler() is not None,
         )
+        return greeting.model_dump_json().encode()
 
     def start(self, task: bytes) -> None:
         """Start a task (a `Task` in JSON) and return.
@@ -91,6 +103,7 @@ class Worker:
                 proposal=self._proposal,
                 receipt=self._receipt,
                 footprint=self._footprint(),
+                records=tuple(self._records.popleft() for _ in range(len(self._records))),
             )
             self._events, self._proposal = [], None
         return batch.model_dump_json().encode()
@@ -119,8 +132,10 @@ class Worker:
         begun = f"attempt {task.token} began on {self._host}"
         where = {"host": self._host, "attempt": task.token}
         self._emit("log", {"level": "info", "message": begun, **where})
+        known = {"job": task.job, "owner": task.owner, **where, **task.trail.context()}
         try:
-            receipt = execute(task, self._emit, control, self._cache)
+            with bound_contextvars(**known):
+                receipt = execute(task, self._emit, control, self._cache)
         except BaseException as error:
             receipt = failure(error)
         with self._news:

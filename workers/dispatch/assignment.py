@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import TypeVar
 
 import structlog
+from structlog.contextvars import bound_contextvars
 
 from workers.dispatch.backend import (
     AbstractBackend,
@@ -16,11 +17,14 @@ from workers.dispatch.backend import (
     WorkerLostError,
 )
 from workers.dispatch.lease import Lease
+from workers.dispatch.ledger import Entry
 from workers.dispatch.task import Batch, Proposal, Receipt, Task
 from workers.jobs import JobState
+from workers.logs import tell
 from workers.store.artifacts import Artifacts
 from workers.store.errors import StoreUnavailableError
 from workers.store.tidy import tidy
+from workers.trail import NOWHERE, Trail
 
 log = structlog.get_logger()
 
@@ -50,6 +54,7 @@ class Assignment:
         grace_seconds: float,
         salvage: Salvage,
         ended: Callable[["Assignment"], None],
+        entry: Entry,
     ) -> None:
         """Prepare the assignment; `begin` starts it.
 
@@ -60,6 +65,7 @@ class Assignment:
             grace_seconds: from asking the run to stop to killing it.
             salvage: see `Salvage`.
             ended: called at the very end, from the assignment's thread.
+            entry: takes what becomes of it.
         """
         self.lease = lease
         self._backend = backend
@@ -67,11 +73,12 @@ class Assignment:
         self._grace = grace_seconds
         self._salvage = salvage
         self._ended = ended
-        self._log = log.bind(job=task.job, attempt=lease.job.attempts)
+        self._entry = entry
+        self._log = log.bind(attempt=lease.job.attempts, **entry.context())
         self._cancelled_at: float | None = None
         self._aborting = threading.Event()
         self._run: AbstractRun | None = None
-        self._thread = threading.Thread(target=self._main, name=f"job-{task.job}", daemon=True)
+        self._thread = threading.Thread(target=self._enter, name=f"job-{task.job}", daemon=True)
 
     def begin(self) -> None:
         """Start the job; returns at once."""
@@ -93,6 +100,11 @@ class Assignment:
         """Wait for the end; return whether it came."""
         self._thread.join(timeout)
         return not self._thread.is_alive()
+
+    def _enter(self) -> None:
+        with bound_contextvars(**self._entry.context()):
+            self._main()
+        self._entry.close()
 
     def _main(self) -> None:
         try:
@@ -116,6 +128,7 @@ class Assignment:
             if self._run is not None:
                 self._run.kill()
             cause, memory = error.detail, isinstance(error, MemoryLostError)
+            self._entry.lose("worker")
             if error.blameless or self._aborting.is_set():
                 self._persist(self.lease.release)
             elif self._persist(lambda: self.lease.give_up(cause, memory=memory)):
@@ -135,6 +148,7 @@ class Assignment:
                     return self._publish(batch.receipt)
             if self.lease.lost.is_set():
                 self._log.warning("lease lost", action="lose_lease")
+                self._entry.lose("fenced")
                 return run.kill()
             if self._aborting.is_set():
                 run.kill()
@@ -161,6 +175,8 @@ class Assignment:
         self._publish(self._salvage(self._task, state, seconds))
 
     def _take(self, run: AbstractRun, batch: Batch) -> None:
+        for record in batch.records:
+            tell(record)
         if batch.events:
             self._persist(lambda: self.lease.append(batch.events))
         if batch.proposal is not None:
@@ -181,6 +197,7 @@ class Assignment:
         published = self._persist(lambda: self.lease.publish(receipt))
         action = "end_job" if published else "lose_lease"
         self._log.info("job ended", action=action, state=receipt.state, published=published)
+        self._entry.end(receipt, published=published)
         if published:
             self._tidy()
 
@@ -213,13 +230,14 @@ class Assignment:
             self._run.kill()
 
 
-def task_of(lease: Lease, *, artifacts: str, threads: int) -> Task:
+def task_of(lease: Lease, *, artifacts: str, threads: int, trail: Trail = NOWHERE) -> Task:
     """Return what a worker must know to do a claimed job.
 
     Args:
         lease: the claim.
         artifacts: URL of the artifact store.
         threads: torch threads, where the job does not ask for more.
+        trail: where the job comes from.
     """
     job, now = lease.job, datetime.now(UTC)
     request = job.request
@@ -241,4 +259,6 @@ def task_of(lease: Lease, *, artifacts: str, threads: int) -> Task:
         artifacts=artifacts,
         prefix=lease.prefix,
         origin=request.get("origin"),
+        owner=job.owner,
+        trail=trail,
     )

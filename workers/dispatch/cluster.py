@@ -58,6 +58,8 @@ class Seat:
         self.jobs = 0
         #: The actor's process, once it is warm.
         self.process: int | None = None
+        #: Whether it can compile models.
+        self.compiles = True
         #: Whether its node is gone, which Ray tells of a call in hand much later.
         self.lost = False
 
@@ -124,14 +126,19 @@ class ClusterBackend(AbstractBackend):
         return time.monotonic() - self._heard > LOST_SECONDS + LOOK_SECONDS
 
     def trouble(self) -> str | None:
-        """Return which nodes are of no use, if any, or that there are none."""
+        """Return which nodes are of no use, if any, or that there are none, or which are slow."""
         with self._lock:
             refused = sorted((node.host, other) for node, other in self._refused.items())
             roomy = any(node.cpus >= self._threads for node in self._nodes.values())
+            slow = {s.node.host for s in (*self._idle, *self._busy) if not s.compiles}
         if refused:
             names = ", ".join(f"{host} (version {other})" for host, other in refused)
             return f"refused, because this is version {self._version}: {names}"
-        return None if roomy else f"no node of the cluster offers a worker's {self._threads} CPU"
+        if not roomy:
+            return f"no node of the cluster offers a worker's {self._threads} CPU"
+        if slow:
+            return f"no C++ compiler, so jobs are computed interpreted: {', '.join(sorted(slow))}"
+        return None
 
     def start(self, task: Task) -> AbstractRun:
         """Hand a task to an idle worker, which may be dead without anybody knowing."""
@@ -292,7 +299,7 @@ class ClusterBackend(AbstractBackend):
             )
             self._refused[seat.node] = greeting.version
             return False
-        seat.process = greeting.process
+        seat.process, seat.compiles = greeting.process, greeting.compiler
         log.info("worker ready", action="start_worker", process=seat.process, host=host)
         return True
 

@@ -17,6 +17,7 @@ from workers.dispatch.assignment import Assignment, task_of
 from workers.dispatch.backend import AbstractBackend, ClusterLostError
 from workers.dispatch.collector import Collector
 from workers.dispatch.lease import Lease
+from workers.dispatch.ledger import Ledger
 from workers.dispatch.task import Receipt, Task
 from workers.dispatch.trust import Trust
 from workers.jobs import JobState
@@ -49,6 +50,7 @@ class Dispatcher:
         threads: int = 1,
         lease_seconds: float = 15.0,
         grace_seconds: float = 5.0,
+        ledger: Ledger | None = None,
     ) -> None:
         """Make a dispatcher; `run` starts it.
 
@@ -60,6 +62,7 @@ class Dispatcher:
             threads: torch threads of a job that does not ask for more.
             lease_seconds: how long a job stays ours without a heartbeat.
             grace_seconds: from asking a run to stop to killing it.
+            ledger: takes what becomes of the attempts.
         """
         self._store = store
         self._bell = bell
@@ -68,6 +71,7 @@ class Dispatcher:
         self._threads = threads
         self._lease_seconds = lease_seconds
         self._grace_seconds = grace_seconds
+        self._ledger = ledger or Ledger()
         self._name = f"{socket.gethostname()}:{os.getpid()}"
         self._trust = Trust(lease_seconds)
         self._collector = Collector(store, artifacts)
@@ -95,6 +99,7 @@ class Dispatcher:
             self._put_back()
             with contextlib.suppress(StoreUnavailableError):
                 self._store.withdraw(self._name)
+                self._ledger.settle(self._store.upkeep)
             log.info("dispatcher stopped", action="stop_dispatcher", dispatcher=self._name)
 
     def _turn_safely(self) -> None:
@@ -132,6 +137,7 @@ class Dispatcher:
         if word != self._announced[1] or now - self._announced[0] >= ANNOUNCE_SECONDS:
             self._store.announce(self._name, *word)
             self._announced = (now, word)
+            self._ledger.settle(self._store.upkeep)
 
     def _requeue(self) -> None:
         now = time.monotonic()
@@ -145,6 +151,7 @@ class Dispatcher:
         spare = {(found.lease.job.id, found.lease.token) for found in self._in_hand()}
         for job in self._store.requeue_expired(moment, spare):
             log.warning("lease ran out", action="requeue_job", job=job)
+            self._ledger.fall_silent()
             self._bell.ring(job_topic(job))
             self._collect(job)
 
@@ -162,13 +169,17 @@ class Dispatcher:
             return False
         lease = Lease(self._store, self._bell, claim, self._lease_seconds)
         lease.ring()
+        entry = self._ledger.open(claim.job)
         assignment = Assignment(
             lease,
             self._backend,
-            task=task_of(lease, artifacts=self._artifacts, threads=self._threads),
+            task=task_of(
+                lease, artifacts=self._artifacts, threads=self._threads, trail=entry.trail
+            ),
             grace_seconds=self._grace_seconds,
             salvage=_salvage,
             ended=self._ended,
+            entry=entry,
         )
         with self._lock:
             self._assignments.add(assignment)

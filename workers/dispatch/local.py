@@ -5,6 +5,7 @@ import time
 
 import structlog
 
+from models.toolchain import find_compiler
 from workers.dispatch.actor import Worker
 from workers.dispatch.backend import AbstractBackend, AbstractRun, WorkerLostError
 from workers.dispatch.task import Batch, Task
@@ -24,6 +25,7 @@ class LocalBackend(AbstractBackend):
         self._idle = [Worker() for _ in range(workers)]
         self._abandoned: list[Worker] = []
         self._size = workers
+        self._compiles = find_compiler() is not None
 
     def free(self) -> int:
         """Return the number of idle workers."""
@@ -35,8 +37,8 @@ class LocalBackend(AbstractBackend):
         return self._size
 
     def trouble(self) -> str | None:
-        """Return None: threads have no trouble to start."""
-        return None
+        """Return what makes work slow: threads have no trouble to start."""
+        return None if self._compiles else "no C++ compiler, so jobs are computed interpreted"
 
     def start(self, task: Task) -> AbstractRun:
         """Hand a task to an idle worker."""

@@ -20,7 +20,6 @@ from pathlib import Path
 import structlog
 from pydantic import ValidationError
 
-from workers.__main__ import configure_logging
 from workers.dispatch.connection import (
     ENVIRONMENT,
     OBJECT_STORE_BYTES,
@@ -30,6 +29,7 @@ from workers.dispatch.connection import (
 )
 from workers.dispatch.guard import Guard
 from workers.errors import WorkerError
+from workers.logs import configure_logging
 from workers.settings import INPROCESS, LOCAL, Settings, complaint
 
 log = structlog.get_logger()
@@ -226,7 +226,7 @@ def main(arguments: list[str] | None = None) -> int:
         parser.error(complaint(error))
     if settings.cluster in (LOCAL, INPROCESS):
         parser.error("the variable CREDENCE_CLUSTER must be HOST:PORT of the Ray head")
-    configure_logging()
+    configure_logging("node", level=settings.log_level, style=settings.log_style)
     try:
         run(role, settings)
     except WorkerError as error:

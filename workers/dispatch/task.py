@@ -8,6 +8,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from workers.plan import Plan
+from workers.trail import NOWHERE, Trail
 
 
 class Message(BaseModel):
@@ -24,6 +25,8 @@ class Greeting(Message):
     host: str
     #: The version of this program that it runs.
     version: str
+    #: Whether there is a C++ compiler; without one everything is computed interpreted.
+    compiler: bool = True
 
 
 class Origin(Message):
@@ -66,6 +69,35 @@ class Task(Message):
     prefix: str
     #: The job that this one goes on from.
     origin: Origin | None = None
+    #: Whose job it is, and where it comes from: for the log.
+    owner: str | None = None
+    trail: Trail = NOWHERE
+
+
+class Phase(Message):
+    """A part of a run, from one moment to another in seconds since 1970."""
+
+    name: str
+    began: float
+    ended: float
+
+
+class Account(Message):
+    """What a run was like, for those who watch the service."""
+
+    host: str
+    #: The engine that ran, also where `auto` picked it.
+    engine: str
+    #: `interpreted`, `compiled`, or `switched` from the one to the other.
+    tier: str
+    #: Until the model was ready for the first step.
+    compile_seconds: float
+    #: Over all chains.
+    draws: int
+    divergences: int | None = None
+    #: Of the entry of any quantity that has the fewest effective draws.
+    ess_per_second: float | None = None
+    phases: tuple[Phase, ...] = ()
 
 
 class Receipt(Message):
@@ -81,6 +113,8 @@ class Receipt(Message):
     traceback: str | None = None
     #: The worker may be damaged (memory, native code) and should take no other job.
     fault: bool = False
+    #: Of a run that came to its end, or was stopped with something to show.
+    account: Account | None = None
 
 
 class Event(Message):
@@ -114,3 +148,5 @@ class Batch(Message):
     receipt: Receipt | None = None
     #: Of a worker with a process of its own: what to tell of it should it be killed.
     footprint: Footprint | None = None
+    #: Lines of the worker's log, for the dispatcher's.
+    records: tuple[dict[str, Any], ...] = ()

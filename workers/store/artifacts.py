@@ -1,5 +1,7 @@
 """Artifacts: bytes under keys, in a directory or in any object store that fsspec knows.
 
+Longer than other files, because it is all that the house knows of files that stay.
+
 inputs/<sha256>.json                     data as posted, in canonical JSON
 datasets/<id>/<random>.arrow             the columns of a posted data set
 jobs/<id>/<token>/draws.arrow            draws of one attempt
@@ -8,6 +10,7 @@ jobs/<id>/<token>/result.json            its findings
 jobs/<id>/<token>/draws.arrow.000000 ... the same in parts, in an object store before the end
 jobs/<id>/<token>/checkpoint.0, .1       what the next attempt goes on from, by turns
 jobs/<id>/<token>/state                  what another job may go on from
+installations/<id>                       a mark of every database whose files lie here
 """
 
 import hashlib
@@ -17,11 +20,14 @@ import re
 import secrets
 import shutil
 import tempfile
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from io import BufferedWriter
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import IO, Any, BinaryIO, cast
 
 import fsspec
 from fsspec.implementations.local import LocalFileSystem
@@ -34,6 +40,22 @@ from workers.store.patient_file import PatientFile
 CHECKPOINTS, STATE = ("checkpoint.0", "checkpoint.1"), "state"
 #: No part is `.` or `..`, none is hidden, none is a temporary file of ours (`name~random`).
 KEY = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*(/[A-Za-z0-9_][A-Za-z0-9_.-]*)*\Z")
+#: Seconds after which an object that is needed again is written again, to be young: an object
+#: store has no other way to say so.
+YOUNG = 3600.0
+#: What file systems call the moment at which a file was last written.
+_WRITTEN = ("mtime", "LastModified", "last_modified", "updated", "created")
+
+
+@dataclass(frozen=True)
+class Listed:
+    """An artifact as a listing shows it, or what was left of the writing of one."""
+
+    #: Its key; of a leftover what it is called, which is none.
+    key: str
+    bytes: int
+    #: When it was last written or touched, in seconds since 1970; None where nobody knows.
+    written: float | None
 
 
 class Artifacts:
@@ -72,9 +94,24 @@ class Artifacts:
     def put_input(self, content: bytes) -> str:
         """Store a job's data under its digest, once, and return the key."""
         key = f"inputs/{hashlib.sha256(content).hexdigest()}.json"
-        if not self.exists(key):
+        if not self.touch(key):
             self.put(key, content)
         return key
+
+    def touch(self, key: str) -> bool:
+        """Make an artifact young, so that `discard` spares it; return False where it must be put.
+
+        Whoever is about to refer to an artifact that nobody may refer to any more touches it first.
+        """
+        path = self._path(key)
+        try:
+            if self.local:
+                os.utime(path)
+                return True
+            written = _written(self._files.info(path))
+        except OSError:
+            return False
+        return written is not None and time.time() - written < YOUNG
 
     def get(self, key: str) -> bytes:
         """Return the bytes under a key.
@@ -125,17 +162,25 @@ class Artifacts:
         Raises:
             StorageFullError: there is no room for them; nothing is stored.
         """
+        with source.open("rb") as content:
+            self.put_stream(key, content)
+
+    def put_stream(self, key: str, content: IO[bytes]) -> None:
+        """Store what can be read under a key that nobody reads before this returns.
+
+        Raises:
+            StorageFullError: there is no room for it; nothing is stored.
+        """
         try:
-            self._copy(key, source)
+            self._copy(key, content)
         except StorageFullError:
             self.delete(key)
             raise
 
-    def _copy(self, key: str, source: Path) -> None:
+    def _copy(self, key: str, content: IO[bytes]) -> None:
         file = self.open_write(key)
         try:
-            with source.open("rb") as content:
-                shutil.copyfileobj(content, file, 1 << 20)
+            shutil.copyfileobj(content, file, 1 << 20)
         finally:
             self.seal(file)
 
@@ -188,10 +233,92 @@ class Artifacts:
         if self._files.exists(path):
             self._files.rm(path, recursive=True)
 
+    def folders(self, prefix: str) -> list[str]:
+        """Return the prefixes one level below a prefix, sorted."""
+        self._files.invalidate_cache()
+        try:
+            found = self._files.ls(self._path(prefix), detail=True)
+        except FileNotFoundError:
+            return []
+        names = (str(entry["name"]) for entry in found if entry["type"] == "directory")
+        return sorted(name[len(self._root) + 1 :].rstrip("/") for name in names)
+
+    def listed(self, prefix: str) -> list[Listed]:
+        """Return what lies under a prefix, also what was left of the writing of artifacts."""
+        self._files.invalidate_cache()
+        found = self._files.find(self._path(prefix), detail=True)
+        return [
+            Listed(str(name)[len(self._root) + 1 :], int(entry["size"] or 0), _written(entry))
+            for name, entry in found.items()
+        ]
+
+    def folder(self, prefix: str) -> Listed:
+        """Return a prefix itself as a listing shows it; one that is not there has no moment."""
+        try:
+            entry = self._files.info(self._path(prefix))
+        except FileNotFoundError:
+            entry = {}
+        return Listed(prefix, 0, _written(entry))
+
+    def discard(self, listed: Listed, before: float) -> bool:
+        """Delete what a listing showed unless it was written or touched since.
+
+        In a directory that is exact: what is touched while this works survives, or its toucher
+        learns that it must be put again. In an object store a moment is left between the last look
+        and the end.
+
+        Args:
+            listed: what.
+            before: the moment, in seconds since 1970.
+
+        Returns:
+            Whether it was deleted.
+        """
+        path = f"{self._root}/{listed.key}"
+        try:
+            if self.local:
+                return _discard(Path(path), before)
+            written = _written(self._files.info(path))
+            if written is None or written >= before:
+                return False
+            self._files.rm_file(path)
+        except FileNotFoundError:
+            return False
+        return True
+
+    def free(self) -> int | None:
+        """Return the bytes that are free where artifacts lie; None where nobody knows."""
+        if not self.local:
+            return None
+        place = Path(self._root)
+        while not place.exists():
+            place = place.parent
+        return shutil.disk_usage(place).free
+
     def _path(self, key: str) -> str:
         if len(key) > 512 or not KEY.match(key):
             raise ArtifactKeyError(f"{key[:80]!r} is no artifact key")
         return f"{self._root}/{key}"
+
+
+def _written(entry: Mapping[str, Any]) -> float | None:
+    found = next((entry[name] for name in _WRITTEN if entry.get(name) is not None), None)
+    if isinstance(found, str):
+        found = datetime.fromisoformat(found)
+    if isinstance(found, datetime):
+        return found.replace(tzinfo=found.tzinfo or UTC).timestamp()
+    return None if found is None else float(found)
+
+
+def _discard(path: Path, before: float) -> bool:
+    # Aside first: a touch comes before that, and is seen below, or finds nothing to touch.
+    aside = path.with_name(f"{path.name}~{secrets.token_hex(4)}")
+    path.rename(aside)
+    if aside.stat().st_mtime >= before:
+        aside.rename(path)
+        return False
+    aside.unlink()
+    return True
 
 
 def _mapped(file: BinaryIO) -> memoryview:

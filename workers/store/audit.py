@@ -1,10 +1,16 @@
-"""The audit log: who did what, written in the transaction that did it; never changed after."""
+"""The audit log: who did what, written in the transaction that did it; never changed after.
 
-from collections.abc import Sequence
+
+The database refuses to change it, by triggers. Only `expire` sets these aside, for the transaction
+in which it deletes what is older than the policy keeps, and it writes down that it did.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, delete, func, insert, select, text
 
 from workers.store.pages import Page, read_page
 from workers.store.schema import audit
@@ -13,6 +19,14 @@ from workers.store.schema import audit
 DONE = "done"
 #: It had been before, and nothing has changed.
 KNOWN = "known"
+#: Who acts where nobody asked: the service itself.
+SERVICE = "credence"
+
+#: As the revision 0005 made it.
+_SQLITE_TRIGGER = (
+    "CREATE TRIGGER audit_no_delete BEFORE DELETE ON audit "
+    "BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END"
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,3 +88,32 @@ def page(connection: Connection, owner: str | None, size: int, token: str | None
         query = query.where(audit.c.owner == owner)
     rows, following = read_page(connection, query, audit.c.number, size, token)
     return [Entry(**row) for row in rows], following
+
+
+def expired(connection: Connection, before: datetime) -> int:
+    """Count the entries from before a moment."""
+    query = select(func.count()).select_from(audit).where(audit.c.at < before)
+    return int(connection.execute(query).scalar_one())
+
+
+def expire(connection: Connection, before: datetime, now: datetime) -> int:
+    """Delete the entries from before a moment; return how many there were."""
+    count = expired(connection, before)
+    if count:
+        with _unlocked(connection):
+            connection.execute(delete(audit).where(audit.c.at < before))
+        write(connection, now, SERVICE, None, "expire_audit", f"{count} entries")
+    return count
+
+
+@contextmanager
+def _unlocked(connection: Connection) -> Iterator[None]:
+    """Let entries be deleted; if the block fails, so does the transaction that this is part of."""
+    if connection.dialect.name == "sqlite":
+        connection.execute(text("DROP TRIGGER audit_no_delete"))
+        yield
+        connection.execute(text(_SQLITE_TRIGGER))
+        return
+    connection.execute(text("ALTER TABLE audit DISABLE TRIGGER audit_append_only"))
+    yield
+    connection.execute(text("ALTER TABLE audit ENABLE TRIGGER audit_append_only"))

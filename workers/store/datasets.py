@@ -5,6 +5,7 @@ job. A data set is deleted only while no unfinished job refers to it, looked up 
 that deletes it; on PostgreSQL both lock the data set's row first, so that one waits for the other.
 """
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -37,6 +38,16 @@ class StoredDataset:
     #: In memory.
     bytes: int
     created_at: datetime
+
+
+def dataset_id(owner: str, digest: str) -> str:
+    """Return the id of an owner's data set.
+
+    Args:
+        owner: whose it is.
+        digest: of its content, `workers.columns.digest`.
+    """
+    return hashlib.sha256(f"{len(owner)}:{owner}{digest}".encode()).hexdigest()
 
 
 def put(

@@ -68,6 +68,22 @@ class JobActiveError(StoreError):
     kind = "job-active"
 
 
+class JobExistsError(StoreError):
+    """There is a job of this id already.
+
+    Attributes:
+        job: the id.
+    """
+
+    def __init__(self, job: str) -> None:
+        self.job = job
+        super().__init__(f"There is a job {job} already; delete it first.")
+
+
+class DatasetChangedError(StoreError):
+    """The job's data set has been posted at this moment; try again."""
+
+
 class IdempotencyConflictError(StoreError):
     """The Idempotency-Key was used before with another body; send a new key."""
 

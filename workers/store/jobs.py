@@ -288,5 +288,6 @@ def job_of(row: Mapping[str, Any]) -> Job:
         result_prefix=row["result_prefix"],
         plan=row["plan"],
         cancel_requested=row["cancel_requested"],
+        draws_expired_at=row["draws_expired_at"],
         event_count=row["event_count"],
     )

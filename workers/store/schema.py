@@ -108,6 +108,8 @@ jobs = Table(
     Column("weighed", Boolean, nullable=False, server_default=false()),
     #: When the present attempt began.
     Column("claimed_at", Instant),
+    #: When its draws were deleted by policy; its result stays.
+    Column("draws_expired_at", Instant),
     UniqueConstraint("owner", "idempotency_key"),
     Index(None, "state", "number"),
     Index(None, "owner", "number"),
@@ -237,3 +239,18 @@ audit = Table(
     Index(None, "owner", "number"),
     sqlite_autoincrement=True,
 )
+
+#: What dispatchers have counted, see `workers.measures`.
+measures = Table(
+    "measures",
+    metadata,
+    Column("name", String(64), primary_key=True),
+    #: Canonical JSON.
+    Column("labels", String(256), primary_key=True),
+    #: Of a histogram a bucket's upper bound, or `sum`; of a counter nothing.
+    Column("part", String(32), primary_key=True),
+    Column("value", Double, nullable=False),
+)
+
+#: One row: by its id an artifact store knows the database that its files belong to.
+installation = Table("installation", metadata, Column("id", String(32), primary_key=True))

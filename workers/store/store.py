@@ -31,6 +31,7 @@ from workers.store.models import StoredModel
 from workers.store.pages import Page
 from workers.store.presence import Presence
 from workers.store.quotas import FREE, UNLIMITED, Quotas, Terms
+from workers.store.upkeep import Upkeep
 
 #: Tells the time in UTC.
 Clock = Callable[[], datetime]
@@ -55,6 +56,8 @@ class Store:
         )
         #: Keys, the audit log, and who takes how much room.
         self.accounts = Accounts(self._reader, self._writer, self._now, self._backlog)
+        #: What is counted and what expires; whole jobs out and in.
+        self.upkeep = Upkeep(self._reader, self._writer, self._now)
 
     def close(self) -> None:
         """Close the connections."""

@@ -17,8 +17,18 @@ def tidy(artifacts: Artifacts, job_id: str, kept: str) -> None:
         kept: the prefix of the attempt that ended it, or else of its last.
     """
     for key in artifacts.list(f"jobs/{job_id}"):
-        if key.rpartition("/")[0] != kept or _is_scaffold(key):
+        if superfluous(key, kept):
             artifacts.delete(key)
+
+
+def superfluous(key: str, kept: str) -> bool:
+    """Return whether an artifact of an ended job is none of those that were published.
+
+    Args:
+        key: the artifact.
+        kept: the prefix of the attempt that ended the job.
+    """
+    return key.rpartition("/")[0] != kept or _is_scaffold(key)
 
 
 def untidy(artifacts: Artifacts) -> list[str]:
