@@ -7,14 +7,18 @@ differentiates by them.
 Shape letter: `E` entries of all parameters' values together, in the order of `Basis`.
 """
 
+from collections.abc import Iterable
+
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from models.errors import UnavailableError
+from models.stan.declarations import declarations
 from models.stan.density import StanDensity
 from models.stan.link import RefusedError
-from models.stan.quantities import quantities
+from models.stan.quantities import Quantity, quantities
 from models.stan.text import StanText
 
 
@@ -29,9 +33,9 @@ class StanEntries:
     """
 
     def __init__(self, density: StanDensity) -> None:
-        text = StanText(density.process.source)
+        source = StanText(density.process.source).unconstrained()
         try:
-            self._process = density.process.beside(text.unconstrained())
+            self._process = density.process.beside(source)
         except RefusedError as error:
             said = " ".join(str(error).split())[:200]
             raise UnavailableError(
@@ -39,8 +43,8 @@ class StanEntries:
                 f"the program cannot be read without the constraints of its parameters, which "
                 f"derivatives by their values need: {said}",
             ) from None
-        places = {q.name: q.columns for q in quantities(self._process.facts.coordinates)}
-        parts = [places[parameter.name].reshape(-1) for parameter in density.parameters]
+        places = _places(source, quantities(self._process.facts.coordinates))
+        parts = [places[parameter.name] for parameter in density.parameters]
         #: Where each entry stands among the program's coordinates: `E`.
         self._order = np.concatenate([np.zeros(0, dtype=np.int64), *parts])
 
@@ -59,3 +63,26 @@ class StanEntries:
         refused = ~np.isfinite(value)
         value[refused], gradient[refused] = np.nan, np.nan
         return torch.from_numpy(value), torch.from_numpy(gradient[:, self._order])
+
+
+def _places(source: str, declared: Iterable[Quantity]) -> dict[str, NDArray[np.int64]]:
+    """Return where each entry of every parameter stands among the coordinates, by parameter.
+
+    The library names coordinates as it names columns, but it reads an array entry by entry, and a
+    matrix column by column.
+
+    Args:
+        source: a program without constraints.
+        declared: its parameters in their order.
+    """
+    types = {d.name: d.type for d in declarations(StanText(source).block("parameters"))}
+    found, first = {}, 0
+    for quantity in declared:
+        size = quantity.columns.size
+        places = np.arange(first, first + size)
+        if types[quantity.name] == "matrix":
+            *outer, rows, columns = quantity.shape
+            places = places.reshape(*outer, columns, rows).swapaxes(-1, -2)
+        found[quantity.name] = places.reshape(-1)
+        first += size
+    return found
