@@ -14,6 +14,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from models.density import Target
+from models.derivatives.basis import Basis
 from models.errors import UnavailableError
 from models.stan.declarations import declarations
 from models.stan.density import StanDensity
@@ -47,6 +49,7 @@ class StanEntries:
         parts = [places[parameter.name] for parameter in density.parameters]
         #: Where each entry stands among the program's coordinates: `E`.
         self._order = np.concatenate([np.zeros(0, dtype=np.int64), *parts])
+        self._check(density)
 
     def close(self) -> None:
         """End the process."""
@@ -63,6 +66,20 @@ class StanEntries:
         refused = ~np.isfinite(value)
         value[refused], gradient[refused] = np.nan, np.nan
         return torch.from_numpy(value), torch.from_numpy(gradient[:, self._order])
+
+    def _check(self, density: StanDensity) -> None:
+        """Hold the two programs against each other, where the first one's coordinates are 0."""
+        z = torch.zeros(1, density.dim, dtype=density.dtype)
+        values = {name: value[0] for name, value in density.constrain_parameters(z).items()}
+        wanted = density.value(z, Target.JOINT)
+        found, _ = self.value_and_grad(Basis(density.parameters).join(values)[None])
+        both = bool(found.isfinite().all() and wanted.isfinite().all())
+        if both and not torch.allclose(found, wanted, rtol=1e-6, atol=1e-6):
+            raise UnavailableError(
+                "model.source",
+                "without the constraints of its parameters the program means something else, so "
+                "there are no derivatives by their values; ask for the gradient at /log_density",
+            )
 
 
 def _places(source: str, declared: Iterable[Quantity]) -> dict[str, NDArray[np.int64]]:

@@ -70,10 +70,17 @@ def test_a_program_without_parameters_has_no_entries() -> None:
     assert gradient.shape == (2, 0)
 
 
-def test_a_program_that_needs_its_constraints_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("other", "words"),
+    [
+        ("parameters { real a }", "cannot be read"),
+        ("parameters { real a; } model { a ~ normal(3, 1); }", "means something else"),
+    ],
+)
+def test_a_program_that_is_another_without_constraints_is_refused(
+    monkeypatch: pytest.MonkeyPatch, other: str, words: str
+) -> None:
     density = built("parameters { real<lower=0> a; } model { a ~ normal(0, 1); }")
-    monkeypatch.setattr(
-        "models.stan.text.StanText.unconstrained", lambda _: "parameters { real a }"
-    )
-    with pytest.raises(UnavailableError, match="without the constraints"):
+    monkeypatch.setattr("models.stan.text.StanText.unconstrained", lambda _: other)
+    with pytest.raises(UnavailableError, match=words):
         StanEntries(density)
