@@ -56,7 +56,9 @@ def test_arrays_of_matrices_and_vectors_are_in_their_order() -> None:
 
 def test_what_a_program_rejects_has_no_numbers() -> None:
     density = built('parameters { real a; } model { if (a > 0) reject("no"); a ~ normal(0, 1); }')
-    value, gradient = StanEntries(density).value_and_grad(torch.tensor([[-1.0], [2.0]]).double())
+    value, gradient = StanEntries(density).value_and_grad(
+        torch.tensor([[-1.0], [2.0]], dtype=torch.float64)
+    )
     assert value[0] == -0.5
     assert gradient[0] == 1.0
     assert np.isnan(float(value[1]))
