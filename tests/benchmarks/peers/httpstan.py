@@ -6,6 +6,7 @@ a fit, and what counts is the time until its draws have been read.
 
 import http.client
 import json
+import os
 import socket
 import subprocess
 import sys
@@ -38,7 +39,11 @@ class HttpStan(AbstractSampler):
         self._port = _free_port()
         command = [sys.executable, "-m", "httpstan", "--port", str(self._port)]
         self._server = subprocess.Popen(
-            command, stdout=subprocess.DEVNULL, preexec_fn=end_with_parent
+            command,
+            # It leaves what the compiler made where it is started.
+            cwd=os.environ.get("XDG_CACHE_HOME"),
+            stdout=subprocess.DEVNULL,
+            preexec_fn=end_with_parent,
         )
         self._await_server()
         program = {"program_code": stan_programs.source(row)}

@@ -5,7 +5,7 @@ from torch import Tensor
 
 from models.derivatives.differences import slopes
 
-AT = torch.tensor([0.3, -20.0, 0.0]).double()
+AT = torch.tensor([0.3, -20.0, 0.0], dtype=torch.float64)
 
 
 def results(points: Tensor) -> Tensor:
@@ -31,7 +31,7 @@ def test_where_a_function_ends_only_its_own_entries_have_no_slope() -> None:
         # Not defined on either side of 0.
         return torch.stack([points[:, 0].where(points[:, 0] == 0, torch.nan), points[:, 1]], 1)
 
-    found = slopes(ending, torch.tensor([0.0, 2.0]).double())
+    found = slopes(ending, torch.tensor([0.0, 2.0], dtype=torch.float64))
     assert found.value.isnan().tolist() == [[True, False], [False, False]]
     assert found.error.isfinite().tolist() == [[False, True], [True, True]]
 

@@ -61,11 +61,11 @@ def test_one_with_other_means_is_ended() -> None:
 def test_one_that_has_ended_is_replaced() -> None:
     spare, means = Spare(), Means()
     spare.prepare(means)
-    pid = waiting(spare).pid
-    os.kill(pid, signal.SIGKILL)
-    assert gone(pid)
+    first = waiting(spare)
+    os.kill(first.pid, signal.SIGKILL)
+    first._process.wait(30)
     link = spare.take(means)
-    assert link.pid != pid
+    assert link is not first
     assert link.alive
     link.close()
 

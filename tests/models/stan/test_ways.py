@@ -21,8 +21,8 @@ S, MU = 0.05, 0.3
 @pytest.mark.parametrize(("mode", "tolerance"), [("reverse", 1e-8), ("numeric", 1e-6)])
 def test_all_of_a_normals_derivatives(mode: str, tolerance: float) -> None:
     ways = ways_of(built(NORMAL, {"N": 3, "y": Y.tolist()}), "log_density")
-    direction = torch.tensor([0.0, 2.0]).double()
-    at = torch.tensor([S, MU]).double()
+    direction = torch.tensor([0.0, 2.0], dtype=torch.float64)
+    at = torch.tensor([S, MU], dtype=torch.float64)
     found = ways.modes[mode](Question(at, 2, direction))
     r = Y - MU
     gradient = np.array([-3 / S + (r**2).sum() / S**3, r.sum() / S**2])
@@ -43,10 +43,10 @@ def test_all_of_a_normals_derivatives(mode: str, tolerance: float) -> None:
 @pytest.mark.parametrize(("mode", "tolerance"), [("reverse", 1e-9), ("numeric", 1e-7)])
 def test_on_a_simplex_derivatives_lie_along_the_support(mode: str, tolerance: float) -> None:
     density = built("parameters { simplex[3] p; } model { p ~ dirichlet([2, 3, 4]'); }")
-    p = torch.tensor([0.2, 0.3, 0.5]).double()
+    p = torch.tensor([0.2, 0.3, 0.5], dtype=torch.float64)
     found = ways_of(density, "log_density").modes[mode](Question(p, 2))
     # Derivatives of sum (a - 1) log p, without their part across the support.
-    powers = torch.tensor([1.0, 2.0, 3.0]).double()
+    powers = torch.tensor([1.0, 2.0, 3.0], dtype=torch.float64)
     along = torch.eye(3).double() - 1 / 3
     torch.testing.assert_close(found.gradient, along @ (powers / p), rtol=tolerance, atol=tolerance)
     hessian = along @ torch.diag(-powers / p**2) @ along
@@ -56,11 +56,13 @@ def test_on_a_simplex_derivatives_lie_along_the_support(mode: str, tolerance: fl
 
 def test_a_covariance_is_differentiated_along_symmetric_matrices() -> None:
     density = built("parameters { cov_matrix[2] x; } model { x ~ wishart(4, [[2, 0], [0, 1]]); }")
-    at = torch.tensor([2.0, 0.5, 0.5, 1.0]).double()
+    at = torch.tensor([2.0, 0.5, 0.5, 1.0], dtype=torch.float64)
     ways = ways_of(density, "log_density")
     # (nu - K - 1) / 2 log |X| - tr(V^-1 X) / 2 with nu = 4, K = 2.
     matrix = at.reshape(2, 2)
-    wanted = 0.5 * torch.linalg.inv(matrix) - 0.5 * torch.diag(torch.tensor([0.5, 1.0]).double())
+    wanted = 0.5 * torch.linalg.inv(matrix) - 0.5 * torch.diag(
+        torch.tensor([0.5, 1.0], dtype=torch.float64)
+    )
     for mode in ("reverse", "numeric"):
         found = ways.modes[mode](Question(at)).gradient.reshape(2, 2)
         torch.testing.assert_close(found, wanted, rtol=1e-7, atol=1e-7)
