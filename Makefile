@@ -5,9 +5,11 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 BENCH_VENV := .venv-bench
 BENCH_STAMP := $(BENCH_VENV)/.installed
+# Of fuzzing, over all targets.
+SECONDS ?= 120
 MARKS := not slow and not acceptance and not ray and not postgres
 
-.PHONY: install demo test test-all check bench serve secrets compose-test clean
+.PHONY: install demo test test-all check bench fuzz serve secrets compose-test clean
 
 install: $(STAMP)
 
@@ -40,6 +42,11 @@ bench: install $(BENCH_STAMP)
 	$(if $(ARGS),,$(BIN)/python -m tests.benchmarks.fits)
 	$(if $(ARGS),,$(BIN)/python -m tests.benchmarks.precision)
 
+# Of the targets in tests/fuzz: `make fuzz SECONDS=600 TARGETS="json formula"`.
+fuzz: install
+	$(BIN)/python -c "import atheris" || $(BIN)/python -m pip install --quiet --editable ".[fuzz]"
+	$(BIN)/python -m tests.fuzz --seconds $(SECONDS) $(TARGETS)
+
 # The peers, from their published wheels: they pull JAX and PyMC, which ours must not see.
 $(BENCH_STAMP): tests/benchmarks/requirements.txt
 	test -x $(BENCH_VENV)/bin/python || $(PYTHON) -m venv $(BENCH_VENV)
@@ -54,4 +61,4 @@ compose-test:
 	$(PYTHON) -m tests.compose
 
 clean:
-	rm -rf $(VENV) $(BENCH_VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) $(BENCH_VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .fuzz

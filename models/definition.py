@@ -34,6 +34,8 @@ FamilyName = Literal[
 
 #: Lists of a definition may be nested so deep.
 MAX_DEPTH = 32
+#: Plates and sites of one graph.
+MAX_PLATES, MAX_SITES = 64, 1000
 
 
 class _Model(BaseModel):
@@ -83,8 +85,8 @@ class GraphDefinition(_Model):
     """Sites in the order in which they are computed, with plates and expressions."""
 
     language: Literal["graph"]
-    plates: dict[Name, int | str] = Field(default_factory=dict, max_length=64)
-    sites: list[Site] = Field(min_length=1, max_length=1000)
+    plates: dict[Name, int | str] = Field(default_factory=dict, max_length=MAX_PLATES)
+    sites: list[Site] = Field(min_length=1, max_length=MAX_SITES)
 
 
 class PyroDefinition(_Model):
