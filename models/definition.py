@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import (
     BaseModel,
     ConfigDict,
+    FailFast,
     Field,
     StringConstraints,
     TypeAdapter,
@@ -121,7 +122,9 @@ class FormulaDefinition(_Model):
     #: By term (`x1`, `C(group)`), or by name: `Intercept`, `beta`, `sigma`, `sd`, `sd_group`, ...
     priors: dict[str, PriorForm] = Field(default_factory=dict, max_length=1000)
     #: By column, the levels of a factor in their order; the first is the reference.
-    levels: dict[Name, list[str | bool | int]] = Field(default_factory=dict, max_length=1000)
+    levels: dict[Name, Annotated[list[str | bool | int], FailFast()]] = Field(
+        default_factory=dict, max_length=1000
+    )
 
 
 class CatalogDefinition(_Model):
