@@ -7,9 +7,11 @@ BENCH_VENV := .venv-bench
 BENCH_STAMP := $(BENCH_VENV)/.installed
 HTTPSTAN_VENV := .venv-httpstan
 HTTPSTAN_STAMP := $(HTTPSTAN_VENV)/.installed
+# Of fuzzing, over all targets.
+SECONDS ?= 120
 MARKS := not slow and not acceptance and not ray and not postgres
 
-.PHONY: install demo test test-all check bench load fuzz serve secrets compose-test clean
+.PHONY: install demo test test-all check bench load fuzz conformance serve secrets compose-test clean
 
 install: $(STAMP)
 
@@ -47,6 +49,11 @@ bench: install $(BENCH_STAMP)
 	$(if $(ARGS),,$(BIN)/python -m tests.benchmarks.formulas)
 	$(if $(ARGS),,$(BIN)/python -m tests.benchmarks.precision)
 
+# Of the targets in tests/fuzz: `make fuzz SECONDS=600 TARGETS="json formula"`.
+fuzz: install
+	$(BIN)/python -c "import atheris" || $(BIN)/python -m pip install --quiet --editable ".[fuzz]"
+	$(BIN)/python -m tests.fuzz --seconds $(SECONDS) $(TARGETS)
+
 # The peers, from their published wheels: they pull JAX and PyMC, which ours must not see.
 $(BENCH_STAMP): tests/benchmarks/requirements.txt
 	test -x $(BENCH_VENV)/bin/python || $(PYTHON) -m venv $(BENCH_VENV)
@@ -63,7 +70,7 @@ $(HTTPSTAN_STAMP): tests/load/requirements.txt
 	touch $(HTTPSTAN_STAMP)
 
 # The long form of what the suite does with a few requests an operation.
-fuzz: install
+conformance: install
 	CONFORMANCE_EXAMPLES=2000 $(BIN)/python -m pytest -q --timeout 0 $(ARGS) \
 		tests/services/gateway/test_conformance.py
 
@@ -75,4 +82,5 @@ compose-test:
 	$(PYTHON) -m tests.compose
 
 clean:
-	rm -rf $(VENV) $(BENCH_VENV) $(HTTPSTAN_VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) $(BENCH_VENV) $(HTTPSTAN_VENV) build dist *.egg-info
+	rm -rf .pytest_cache .mypy_cache .ruff_cache .fuzz

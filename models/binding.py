@@ -105,7 +105,8 @@ class Entry:
 def did_you_mean(name: str, known: Sequence[str]) -> str:
     """Return "; did you mean 'x'?" for the nearest known name, or the empty string."""
     lowered = {candidate.lower(): candidate for candidate in known}
-    near = difflib.get_close_matches(name.lower(), list(lowered), n=1, cutoff=0.6)
+    # Of a name that goes on for megabytes the beginning is compared: it takes its square.
+    near = difflib.get_close_matches(name[:256].lower(), list(lowered), n=1, cutoff=0.6)
     return f"; did you mean '{lowered[near[0]]}'?" if near else ""
 
 

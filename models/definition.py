@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import (
     BaseModel,
     ConfigDict,
+    FailFast,
     Field,
     StringConstraints,
     TypeAdapter,
@@ -34,6 +35,8 @@ FamilyName = Literal[
 
 #: Lists of a definition may be nested so deep.
 MAX_DEPTH = 32
+#: Plates and sites of one graph.
+MAX_PLATES, MAX_SITES = 64, 1000
 
 
 class _Model(BaseModel):
@@ -83,8 +86,8 @@ class GraphDefinition(_Model):
     """Sites in the order in which they are computed, with plates and expressions."""
 
     language: Literal["graph"]
-    plates: dict[Name, int | str] = Field(default_factory=dict, max_length=64)
-    sites: list[Site] = Field(min_length=1, max_length=1000)
+    plates: dict[Name, int | str] = Field(default_factory=dict, max_length=MAX_PLATES)
+    sites: list[Site] = Field(min_length=1, max_length=MAX_SITES)
 
 
 class PyroDefinition(_Model):
@@ -119,7 +122,9 @@ class FormulaDefinition(_Model):
     #: By term (`x1`, `C(group)`), or by name: `Intercept`, `beta`, `sigma`, `sd`, `sd_group`, ...
     priors: dict[str, PriorForm] = Field(default_factory=dict, max_length=1000)
     #: By column, the levels of a factor in their order; the first is the reference.
-    levels: dict[Name, list[str | bool | int]] = Field(default_factory=dict, max_length=1000)
+    levels: dict[Name, Annotated[list[str | bool | int], FailFast()]] = Field(
+        default_factory=dict, max_length=1000
+    )
 
 
 class CatalogDefinition(_Model):

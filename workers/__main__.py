@@ -101,12 +101,14 @@ def _backend(settings: Settings) -> AbstractBackend:
 
         return LocalBackend(settings.own_workers)
     from workers.dispatch.cluster import ClusterBackend
-    from workers.dispatch.connection import Connection
+    from workers.dispatch.connection import STORES, Connection
 
     own = settings.cluster == LOCAL
     cpus = settings.own_workers * settings.threads
+    # What opens an object store, only where there is one.
+    stores = () if settings.artifacts_url.startswith("file:") else STORES
     return ClusterBackend(
-        Connection(settings.cluster, settings.home, cpus, settings.join_seconds),
+        Connection(settings.cluster, settings.home, cpus, settings.join_seconds, stores),
         workers=settings.own_workers if own else settings.workers,
         threads=settings.threads,
         jobs_per_worker=settings.jobs_per_worker,

@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Any
 
-from models.definition import GraphDefinition, ParameterForm, Site
+from models.definition import MAX_PLATES, MAX_SITES, GraphDefinition, ParameterForm, Site
+from models.errors import DefinitionError
 from models.formula.priors import FLAT, Prior
 from models.formula.regression import Regression
 from models.formula.terms import GroupEffects, Term
@@ -82,6 +83,9 @@ def build(regression: Regression, widths: Mapping[str, int]) -> Graph:
     Args:
         regression: the formula.
         widths: by group, how many effects vary, where the text does not tell; absent, one.
+
+    Raises:
+        DefinitionError: it is larger than a graph may be.
     """
     draft = _Draft()
     parts = _population(draft, regression)
@@ -103,8 +107,21 @@ def build(regression: Regression, widths: Mapping[str, int]) -> Graph:
             observed=response,
         )
     )
+    _check_size(draft)
     definition = GraphDefinition(language="graph", plates=draft.plates, sites=draft.sites)
     return Graph(definition, draft.priors)
+
+
+def _check_size(draft: _Draft) -> None:
+    """Refuse a graph that is larger than graphs may be."""
+    sizes = ((len(draft.plates), MAX_PLATES, "plates"), (len(draft.sites), MAX_SITES, "sites"))
+    for size, most, what in sizes:
+        if size > most:
+            raise DefinitionError(
+                "model.formula",
+                f"its graph would have {size} {what}, and the limit is {most}; let effects vary by "
+                "fewer groups, or give fewer terms priors of their own",
+            )
 
 
 def slope_blocks(regression: Regression) -> tuple[Block, ...]:

@@ -10,9 +10,12 @@ import platform
 import resource
 import struct
 import sys
+from collections.abc import Mapping
 
+#: By machine and name, the numbers of system calls.
+Calls = Mapping[str, Mapping[str, int]]
 #: Numbers of the system calls that are refused, by machine; see `audit` for the machine's own.
-_REFUSED = {
+_REFUSED: Calls = {
     "x86_64": {
         "open": 2,
         "socket": 41,
@@ -73,7 +76,28 @@ def confine(memory: int) -> bool:
     resource.setrlimit(resource.RLIMIT_AS, (most, most))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
-    return sys.platform == "linux" and _filter_calls(platform.machine())
+    return refuse(_REFUSED)
+
+
+def refuse(calls: Calls) -> bool:
+    """Refuse system calls to this thread and to all that it starts from now on, for good.
+
+    Args:
+        calls: which; those of other machines than this do not count.
+
+    Returns:
+        Whether they are; this machine's system may not know how to.
+    """
+    machine = platform.machine()
+    if sys.platform != "linux" or machine not in calls:
+        return False
+    program = _program(machine, calls)
+    text = ctypes.create_string_buffer(b"".join(program))
+    pointer = struct.pack("@HP", len(program), ctypes.addressof(text))
+    prctl = ctypes.CDLL(None).prctl
+    none = ctypes.c_ulong(0)
+    given = prctl(_NO_NEW_PRIVILEGES, ctypes.c_ulong(1), none, none, none) == 0
+    return given and prctl(_SET_SECCOMP, ctypes.c_ulong(_FILTER), pointer, none, none) == 0
 
 
 def _limit(kind: int, wanted: int) -> int:
@@ -89,21 +113,9 @@ def _address_space() -> int:
         return 1 << 30
 
 
-def _filter_calls(machine: str) -> bool:
-    if machine not in _REFUSED:
-        return False
-    program = _program(machine)
-    text = ctypes.create_string_buffer(b"".join(program))
-    pointer = struct.pack("@HP", len(program), ctypes.addressof(text))
-    prctl = ctypes.CDLL(None).prctl
-    none = ctypes.c_ulong(0)
-    given = prctl(_NO_NEW_PRIVILEGES, ctypes.c_ulong(1), none, none, none) == 0
-    return given and prctl(_SET_SECCOMP, ctypes.c_ulong(_FILTER), pointer, none, none) == 0
-
-
-def _program(machine: str) -> list[bytes]:
+def _program(machine: str, calls: Calls = _REFUSED) -> list[bytes]:
     """Return the filter: instructions of the classic BPF machine (linux/filter.h)."""
-    numbers = sorted(_REFUSED[machine].values())
+    numbers = sorted(calls[machine].values())
     steps = [
         # The machine, at offset 4 of `seccomp_data`; another one's calls end the process.
         _step(_LOAD, 4),

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, TypeAdapter, model_validator
+from pydantic import FailFast, Field, TypeAdapter, model_validator
 
 from models.definition import ModelDefinition
 from models.derivatives.modes import Mode, Part
@@ -29,7 +29,7 @@ class PointBody(Posted):
     at: dict[str, Any] | None = Field(
         default=None, description="A value for every parameter, in its shape."
     )
-    unconstrained: list[float] | None = Field(
+    unconstrained: Annotated[list[float], FailFast()] | None = Field(
         default=None, description="One number per unconstrained coordinate."
     )
 

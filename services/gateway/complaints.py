@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from pydantic import TypeAdapter, ValidationError
 
 from services.errors import Complaint, InvalidInputError
-from services.gateway.json import MAX_COMPLAINTS, join
+from services.gateway.json import LONGEST_KEY, MAX_COMPLAINTS, join
 from services.gateway.schemas import fields, tags
 
 T = TypeVar("T")
@@ -152,7 +152,7 @@ def _unknown_field(name: str, known: Sequence[str]) -> str:
     shown = _shown(name)
     if not known:
         return f"unknown field {shown}; remove it"
-    near = difflib.get_close_matches(name, known, n=1)
+    near = difflib.get_close_matches(name[:LONGEST_KEY], known, n=1)
     if near:
         return f"unknown field {shown}; did you mean {near[0]!r}?"
     return f"unknown field {shown}; write one of {', '.join(known)}"
@@ -160,7 +160,7 @@ def _unknown_field(name: str, known: Sequence[str]) -> str:
 
 def _unknown_tag(tag: str, expected: str) -> str:
     known = [name.strip().strip("'") for name in expected.split(",")]
-    near = difflib.get_close_matches(tag, known, n=1)
+    near = difflib.get_close_matches(tag[:LONGEST_KEY], known, n=1)
     hint = f"did you mean {near[0]!r}? " if near else ""
     return f"unknown: {_shown(tag)}; {hint}write one of {', '.join(known)}"
 

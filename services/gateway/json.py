@@ -17,8 +17,12 @@ from services.errors import Complaint, InvalidInputError, MalformedJsonError
 MAX_DEPTH = 64
 #: An empty list takes two bytes of a body and sixty of memory.
 MAX_CONTAINERS = 4_000_000
+#: Of one object: every key that a schema does not know is a complaint of a kilobyte of memory.
+MAX_KEYS = 20_000
 #: How many mistakes one answer lists.
 MAX_COMPLAINTS = 20
+#: Characters of a key that a path repeats whole: a key may be as long as the body.
+LONGEST_KEY = 256
 
 _NOT_STRUCTURE = bytes(b for b in range(256) if b not in b'[]{}"')
 _SUSPICIOUS_ESCAPE = re.compile(rb"\\u(?:0000|[dD][89a-fA-F])")
@@ -56,9 +60,11 @@ class _Reader:
 
     def pairs(self, pairs: list[tuple[str, Any]]) -> dict[str, Any] | _Flaw:
         value = dict(pairs)
-        if len(value) == len(pairs):
+        if len(value) == len(pairs) <= MAX_KEYS:
             return value
         self.flawed = True
+        if len(pairs) > MAX_KEYS:
+            return _Flaw(f"an object of {len(pairs)} keys; at most {MAX_KEYS} are read")
         seen: set[str] = set()
         repeated = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
         return _Flaw("this key is there twice; keep one of the two", repeated)
@@ -100,10 +106,10 @@ def load(body: bytes) -> Any:
 
 
 def join(path: str, key: str | int) -> str:
-    """Return the path of a child: `data.y[3]`; keys that are no names stand in brackets."""
+    """Return the path of a child: `data.y[3]`; keys that are no names stand in brackets, cut."""
     if isinstance(key, int):
         return f"{path}[{key}]"
-    if not _IDENTIFIER.match(key):
+    if len(key) > LONGEST_KEY or not _IDENTIFIER.match(key):
         return f"{path}[{json.dumps(key[:64])}]"
     return f"{path}.{key}" if path else key
 
@@ -148,7 +154,7 @@ def _complaints(root: Any) -> list[Complaint]:
         path, value = stack.pop()
         if isinstance(value, _Flaw):
             where = path if value.key is None else join(path, _printable(value.key))
-            found.append(Complaint(path=where, message=value.message))
+            found.append(Complaint(path=where or "body", message=value.message))
         elif isinstance(value, str):
             found += _text_complaints(path, value)
         elif isinstance(value, list):
@@ -161,6 +167,7 @@ def _complaints(root: Any) -> list[Complaint]:
 
 
 def _text_complaints(path: str, text: str) -> list[Complaint]:
+    path = path or "body"
     if "\0" in text:
         return [Complaint(path=path, message="the text has a NUL byte; remove it")]
     if _printable(text) != text:

@@ -96,6 +96,18 @@ def test_nodes_have_the_token_and_a_port_to_be_watched_at(name: str) -> None:
     assert f", {NODE_PORT})" in service["healthcheck"]["test"][-1]
 
 
+@pytest.mark.parametrize("name", ["worker", "worker-gpu"])
+def test_a_worker_knows_no_secret_and_nobody_outside(name: str) -> None:
+    service = SERVICES[name]
+    secret = re.compile("PASSWORD|SECRET|TOKEN|KEY|DATABASE")
+    # Where the token of Ray's nodes lies; itself it is no variable.
+    assert [key for key in service["environment"] if secret.search(key)] == ["RAY_AUTH_TOKEN_PATH"]
+    assert not any("PASSWORD" in str(value) for value in service["environment"].values())
+    assert service["networks"] == ["inside"]
+    assert "ports" not in service
+    assert "extra_hosts" not in service
+
+
 def test_gpus_are_asked_for_by_profile_alone() -> None:
     assert [name for name, s in SERVICES.items() if "profiles" in s] == ["worker-gpu"]
     (device,) = SERVICES["worker-gpu"]["deploy"]["resources"]["reservations"]["devices"]

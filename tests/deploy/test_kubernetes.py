@@ -104,6 +104,30 @@ def test_only_the_head_may_speak_to_kubernetes(documents: list[Document]) -> Non
         assert pod.spec.get("automountServiceAccountToken", True) is (pod.owner == "ray head")
 
 
+def test_a_worker_is_given_no_secret(documents: list[Document]) -> None:
+    workers = [p for p in pods(documents) if p.owner.startswith("ray ") and p.owner != "ray head"]
+    assert workers
+    for pod in workers:
+        for container in pod.spec["containers"]:
+            # KubeRay adds the token of Ray's nodes, without which they would not be any.
+            assert all(isinstance(value, str) for value in environment(container).values())
+            assert "envFrom" not in container
+        assert not any("secret" in volume for volume in pod.spec["volumes"])
+
+
+def test_nothing_of_ray_answers_who_is_not_of_it(documents: list[Document]) -> None:
+    spec = one(documents, "RayCluster", "credence")["spec"]
+    head = spec["headGroupSpec"]
+    assert head["rayStartParams"]["include-dashboard"] == "false"
+    assert head["rayStartParams"]["dashboard-host"] == "127.0.0.1"
+    assert head["serviceType"] == "ClusterIP"
+    assert spec["authOptions"]["mode"] == "token"
+    # The dashboard's port and that of Ray's client, which both run code for whoever asks.
+    opened = {port["containerPort"] for pod in pods(documents) for port in _ports(pod)}
+    assert not {8265, 10001} & opened
+    assert not any(document["kind"] in ("Ingress", "Route") for document in documents)
+
+
 def test_mounts_claims_and_secrets_exist(documents: list[Document]) -> None:
     secret = one(documents, "Secret", "credence")["stringData"]
     named = set()

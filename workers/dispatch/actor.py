@@ -3,29 +3,36 @@
 Ray wraps it in `workers/dispatch/cluster.py`; `workers/dispatch/local.py` uses it as it is.
 """
 
+import contextlib
 import os
 import socket
+import tempfile
 import threading
 from collections import deque
 from importlib.metadata import version
+from pathlib import Path
 
+import structlog
 import torch
 from structlog.contextvars import bound_contextvars
 
 from models.cache import Cache
-from models.toolchain import find_compiler
+from models.toolchain import default_cache, find_compiler
 from workers.confinement import confine, machine_memory, peak_memory
 from workers.dispatch.control import RunControl
 from workers.dispatch.task import Batch, Event, Footprint, Greeting, Proposal, Receipt, Task
+from workers.enclosure import enclose
 from workers.execute import execute
 from workers.failure import failure
 from workers.logs import Record, configure_logging
 from workers.plan import Plan
 from workers.sink import StopReason
+from workers.store.artifacts import Artifacts
 from workers.warm import warm
 
 #: Lines of the log that wait for the dispatcher; more push the oldest out.
 _RECORDS = 200
+log = structlog.get_logger()
 
 
 class Worker:
@@ -135,6 +142,8 @@ class Worker:
         known = {"job": task.job, "owner": task.owner, **where, **task.trail.context()}
         try:
             with bound_contextvars(**known):
+                if self._owns_threads:
+                    _enclose(task)
                 receipt = execute(task, self._emit, control, self._cache)
         except BaseException as error:
             receipt = failure(error)
@@ -160,3 +169,15 @@ class Worker:
         with self._news:
             self._events.append(Event(kind=kind, payload=payload))
             self._news.notify_all()
+
+
+def _enclose(task: Task) -> None:
+    """Leave this thread, of a job, its scratch to write, and no connection but to its store."""
+    room = Artifacts(task.artifacts).room(str(Path(task.prefix).parent))
+    cache = default_cache()
+    with contextlib.suppress(OSError):
+        cache.mkdir(mode=0o700, parents=True, exist_ok=True)
+    scratch = [cache, Path(tempfile.gettempdir()), *([] if room is None else [room])]
+    found = enclose([place for place in scratch if place.is_dir()], network=room is None)
+    if not (found.files and found.calls):
+        log.info("job half enclosed", action="run_unenclosed", job=task.job, **vars(found))

@@ -5,6 +5,7 @@ Ray reads its environment while it is imported, so it is imported here, after th
 
 import contextlib
 import os
+import re
 import secrets
 import socket
 import time
@@ -40,6 +41,13 @@ VITAL = ("gcs_server", "raylet")
 #: database's password, and every process hands its environment on.
 HANDED_ON = ("CREDENCE_CACHE",)
 _SETTINGS = ("CREDENCE_", "PG")
+#: What else they need not know: whoever starts a service may have other services' keys at hand.
+_SECRET = re.compile(
+    "PASSWORD|PASSWD|PASSPHRASE|SECRET|TOKEN|CREDENTIAL|PRIVATE|API_?KEY|ACCESS_?KEY|DSN|DATABASE"
+)
+#: But the names of what opens an object store, where the artifacts are in one; and Ray's own.
+STORES = ("AWS_", "AZURE_", "GCS_", "GOOGLE_", "S3_", "FSSPEC_")
+_RAYS = "RAY_"
 
 
 class Connection:
@@ -48,7 +56,14 @@ class Connection:
     Ray's own processes die with the thread that started them, so it must be one that stays.
     """
 
-    def __init__(self, address: str, home: Path, cpus: int, patience: float = 30.0) -> None:
+    def __init__(
+        self,
+        address: str,
+        home: Path,
+        cpus: int,
+        patience: float = 30.0,
+        stores: tuple[str, ...] = STORES,
+    ) -> None:
         """Connect.
 
         Args:
@@ -58,6 +73,7 @@ class Connection:
                 logs.
             cpus: what an own cluster declares to have.
             patience: seconds for the head of another cluster to answer.
+            stores: what the names of secrets begin with that workers need for their artifacts.
 
         Raises:
             WorkerError: there is no such cluster, or it does not let us in.
@@ -84,7 +100,7 @@ class Connection:
         self.own = address == LOCAL
         try:
             marking = self._guard.marking() if self._guard else contextlib.nullcontext()
-            with discreet(), marking:
+            with discreet(stores), marking:
                 ray.init(
                     address=address, log_to_driver=False, logging_level="ERROR", **self._own(cpus)
                 )
@@ -131,19 +147,25 @@ class Connection:
 
 
 @contextlib.contextmanager
-def discreet() -> Iterator[None]:
-    """Let processes that are started meanwhile know of our settings only `HANDED_ON`."""
-    hidden = {
-        name: value
-        for name, value in os.environ.items()
-        if name.startswith(_SETTINGS) and name not in HANDED_ON
-    }
+def discreet(stores: tuple[str, ...] = STORES) -> Iterator[None]:
+    """Let processes that are started meanwhile know `HANDED_ON` of our settings, and no secret.
+
+    Args:
+        stores: what the names of secrets begin with that they may know.
+    """
+    hidden = {name: value for name, value in os.environ.items() if _is_hidden(name, stores)}
     for name in hidden:
         del os.environ[name]
     try:
         yield
     finally:
         os.environ.update(hidden)
+
+
+def _is_hidden(name: str, stores: tuple[str, ...]) -> bool:
+    if name in HANDED_ON or name.startswith((_RAYS, *stores)):
+        return False
+    return name.startswith(_SETTINGS) or _SECRET.search(name.upper()) is not None
 
 
 def await_port(address: str, patience: float) -> None:

@@ -24,6 +24,7 @@ from workers.dispatch.connection import (
     ENVIRONMENT,
     OBJECT_STORE_BYTES,
     await_port,
+    discreet,
     host_and_port,
     private_directory,
 )
@@ -203,7 +204,8 @@ def run(role: str, settings: Settings) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda _number, _frame: family.ask())
     try:
-        family.start("Ray", ray_command(role, settings, directory / "r"))
+        with discreet():
+            family.start("Ray", ray_command(role, settings, directory / "r"))
         here = f"{own_address(settings.cluster)}:{NODE_PORT}"
         if not family.watch(here):
             return

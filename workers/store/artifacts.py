@@ -73,6 +73,14 @@ class Artifacts:
         """Forget cached listings; the store can be used on."""
         self._files.invalidate_cache()
 
+    def room(self, prefix: str) -> Path | None:
+        """Return the directory of a prefix, made if it is not there; None in an object store."""
+        if not self.local:
+            return None
+        directory = Path(self._path(prefix))
+        _make_directory(directory)
+        return directory
+
     def put(self, key: str, content: bytes, *, durable: bool = True) -> None:
         """Store bytes under a key, all at once: a reader sees the old content or the new.
 

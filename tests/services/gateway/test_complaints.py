@@ -1,11 +1,13 @@
 """Pydantic's refusals in our words: paths without union tags, sentences with a way out."""
 
+import time
 from typing import Annotated, Any, Literal
 
 import pytest
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from services.errors import InvalidInputError
+from services.gateway.bodies import JOB, POINT
 from services.gateway.complaints import parse
 
 
@@ -142,3 +144,26 @@ def test_many_mistakes_are_cut() -> None:
     with pytest.raises(InvalidInputError) as caught:
         parse(BODY, body)
     assert len(caught.value.complaints) == 20
+
+
+def test_a_name_of_megabytes_is_compared_by_its_beginning() -> None:
+    for body in ({"engine": {**NUTS, "chainz" * 10**6: 1}}, {"engine": {"kind": "nut" * 10**6}}):
+        began = time.process_time()
+        with pytest.raises(InvalidInputError) as caught:
+            parse(BODY, body)
+        assert time.process_time() - began < 1.0
+        assert len(caught.value.detail) < 600
+
+
+def test_of_a_million_wrong_entries_one_is_told() -> None:
+    formula = {"language": "formula", "formula": "y ~ g", "levels": {"g": [0.5] * 10**6}}
+    bodies = (
+        (POINT, {"data": {}, "unconstrained": ["x"] * 10**6}, "unconstrained[0]"),
+        (JOB, {"model": formula, "engine": NUTS}, "model.levels.g[0]"),
+    )
+    for kind, body, path in bodies:
+        began = time.process_time()
+        with pytest.raises(InvalidInputError) as caught:
+            parse(kind, body)
+        assert time.process_time() - began < 2.0
+        assert [c.path for c in caught.value.complaints] == [path]

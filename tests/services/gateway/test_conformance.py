@@ -3,7 +3,7 @@
 Schemathesis makes requests for every operation, valid ones and broken ones. No answer may be a
 server error, have a status or a media type that is not documented, or a body outside its schema.
 
-A few requests an operation in the suite; `make fuzz` sends thousands.
+A few requests an operation in the suite; `make conformance` sends thousands.
 """
 
 import os

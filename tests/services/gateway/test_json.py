@@ -8,7 +8,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.errors import InvalidInputError, MalformedJsonError
-from services.gateway.json import MAX_CONTAINERS, MAX_DEPTH, canonical, join, load
+from services.gateway.json import (
+    MAX_CONTAINERS,
+    MAX_DEPTH,
+    MAX_KEYS,
+    canonical,
+    join,
+    load,
+)
 
 
 @pytest.mark.parametrize(
@@ -39,6 +46,8 @@ def test_json_is_read(body: bytes, value: object) -> None:
         (b'{"s": "x\\u0000y"}', ["s"]),
         (b'{"s": ["\\ud800"]}', ["s[0]"]),
         (b'{"\\udfff": 1}', ['["?"]']),
+        (b"NaN", ["body"]),
+        (b'"\\u0000"', ["body"]),
     ],
 )
 def test_values_that_are_refused_have_paths(body: bytes, paths: list[str]) -> None:
@@ -111,3 +120,20 @@ def test_any_bytes_are_read_or_refused(body: bytes) -> None:
 )
 def test_paths_are_joined(path: str, key: str | int, joined: str) -> None:
     assert join(path, key) == joined
+
+
+def test_a_key_as_long_as_the_body_is_cut() -> None:
+    key = b"a" * 2_000_000
+    body = b'{"' + key + b'": [' + b", ".join([b"NaN"] * 20) + b"]}"
+    with pytest.raises(InvalidInputError) as caught:
+        load(body)
+    assert caught.value.complaints[1].path == f'["{"a" * 64}"][1]'
+    assert sum(len(c.path) for c in caught.value.complaints) < 20 * 100
+
+
+def test_an_object_of_too_many_keys_is_refused_where_it_stands() -> None:
+    keys = ", ".join(f'"a{i}": 1' for i in range(MAX_KEYS + 1))
+    with pytest.raises(InvalidInputError, match="20001 keys; at most 20000") as caught:
+        load(f'{{"engine": {{{keys}}}}}'.encode())
+    assert [c.path for c in caught.value.complaints] == ["engine"]
+    assert len(load(f"{{{keys.partition(', ')[2]}}}".encode())) == MAX_KEYS

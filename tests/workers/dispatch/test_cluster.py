@@ -80,12 +80,16 @@ def test_a_worker_is_confined_and_knows_no_secret(
         there = Path(f"/proc/{process}")
         environment, status = (there / "environ").read_bytes(), (there / "status").read_text()
         limits = (there / "limits").read_text()
+        tasks = [path.read_text() for path in there.glob("task/*/status")]
         house.cancel(job)
         house.wait(job)
     assert SECRET.encode() not in environment
     assert re.search(r"NoNewPrivs:\s+1\b", status)
     assert re.search(r"Max address space\s+\d+", limits)
     assert re.search(r"Max core file size\s+0\b", limits)
+    # The job's thread has a filter of system calls more than those that speak to Ray.
+    filters = {int(n) for text in tasks for n in re.findall(r"Seccomp_filters:\s+(\d+)", text)}
+    assert len(filters) == 2
 
 
 def test_a_killed_workers_job_runs_again_to_its_end(

@@ -24,6 +24,30 @@ def test_what_is_started_learns_no_secret(monkeypatch: pytest.MonkeyPatch) -> No
     assert {name: os.environ[name] for name in given} == given
 
 
+def test_keys_of_other_services_are_kept_from_it_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    given = {
+        "SOME_API_KEY": "hush",
+        "my_password": "hush",
+        "GITHUB_TOKEN": "hush",
+        "SESSION_SECRET": "hush",
+        "DATABASE_URL": "x://hush",
+        "RAY_AUTH_TOKEN_PATH": "rays",
+        "AWS_SECRET_ACCESS_KEY": "the store's",
+        "CREDENCE_CACHE": "c",
+    }
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+    with discreet():
+        told = subprocess.run(["env"], capture_output=True, text=True, check=True).stdout
+    assert "hush" not in told
+    assert "RAY_AUTH_TOKEN_PATH=rays" in told
+    assert "AWS_SECRET_ACCESS_KEY=the store's" in told
+    with discreet(stores=()):
+        told = subprocess.run(["env"], capture_output=True, text=True, check=True).stdout
+    assert "the store's" not in told
+    assert {name: os.environ[name] for name in given} == given
+
+
 def test_the_token_is_made_once_for_its_owner_alone(tmp_path: Path) -> None:
     path = token_file(tmp_path)
     token = path.read_text()

@@ -25,7 +25,7 @@ from workers.engines.kernels.intervals import is_entrywise
 
 #: Where it stands in a request.
 PATH = "engine.restriction"
-_KEY = re.compile(r"(\w+)(?:\[(\d+(?:,\d+)*)\])?", re.ASCII)
+_KEY = re.compile(r"(\w+)(?:\[(\d{1,9}(?:,\d{1,9})*)\])?", re.ASCII)
 
 
 @dataclass(frozen=True)
