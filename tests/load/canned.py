@@ -5,6 +5,7 @@ python -m tests.load.canned BYTES      prints its port, and serves until it is e
 
 import asyncio
 import sys
+from typing import cast
 
 import uvloop
 
@@ -16,8 +17,7 @@ class Canned(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Remember where to write."""
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast(asyncio.Transport, transport)
 
     def data_received(self, data: bytes) -> None:
         """Answer."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, Select, delete, insert, select, update
+from sqlalchemy import Connection, RowMapping, Select, delete, insert, select, update
 
 from workers.jobs import Job, JobState
 from workers.store import datasets, events, idempotency, owners
@@ -264,7 +264,7 @@ def state_event(state: JobState, **more: Any) -> events.NewEvent:
     return "state", {"state": str(state), **more}
 
 
-def job_of(row: Mapping[str, Any]) -> Job:
+def job_of(row: RowMapping | Mapping[str, Any]) -> Job:
     """Read a job from its row."""
     request = row["request"]
     return Job(
