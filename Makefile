@@ -5,9 +5,9 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 BENCH_VENV := .venv-bench
 BENCH_STAMP := $(BENCH_VENV)/.installed
-MARKS := not slow and not acceptance and not ray and not postgres
+MARKS := not slow and not acceptance and not ray and not postgres and not chaos
 
-.PHONY: install demo test test-all check bench serve secrets compose-test clean
+.PHONY: install demo test test-all check bench chaos serve secrets compose-test clean
 
 install: $(STAMP)
 
@@ -45,6 +45,10 @@ $(BENCH_STAMP): tests/benchmarks/requirements.txt
 	test -x $(BENCH_VENV)/bin/python || $(PYTHON) -m venv $(BENCH_VENV)
 	$(BENCH_VENV)/bin/python -m pip install --quiet --requirement tests/benchmarks/requirements.txt
 	touch $(BENCH_STAMP)
+
+# About a quarter of an hour; see tests/chaos/README.md.
+chaos: install
+	$(BIN)/python -m tests.chaos $(ARGS)
 
 secrets:
 	deploy/make-secrets
