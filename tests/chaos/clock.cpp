@@ -4,8 +4,10 @@
 // the process ask is not: they hand moments on to the kernel to wait for, whose clock stands still.
 
 #include <cstdint>
+#include <cstdlib>
 #include <cstring>
 #include <ctime>
+#include <initializer_list>
 
 #include <dlfcn.h>
 #include <fcntl.h>
