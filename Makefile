@@ -9,9 +9,9 @@ HTTPSTAN_VENV := .venv-httpstan
 HTTPSTAN_STAMP := $(HTTPSTAN_VENV)/.installed
 # Of fuzzing, over all targets.
 SECONDS ?= 120
-MARKS := not slow and not acceptance and not ray and not postgres
+MARKS := not slow and not acceptance and not ray and not postgres and not chaos
 
-.PHONY: install demo test test-all check bench load fuzz conformance serve secrets compose-test clean
+.PHONY: install demo test test-all check bench load chaos fuzz conformance serve secrets compose-test clean
 
 install: $(STAMP)
 
@@ -73,6 +73,10 @@ $(HTTPSTAN_STAMP): tests/load/requirements.txt
 conformance: install
 	CONFORMANCE_EXAMPLES=2000 $(BIN)/python -m pytest -q --timeout 0 $(ARGS) \
 		tests/services/gateway/test_conformance.py
+
+# About a quarter of an hour; see tests/chaos/README.md.
+chaos: install
+	$(BIN)/python -m tests.chaos $(ARGS)
 
 secrets:
 	deploy/make-secrets

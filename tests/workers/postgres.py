@@ -33,7 +33,8 @@ class PostgresServer:
         self._run("initdb", "--auth=trust", "--encoding=UTF8", "--no-sync", f"--username={USER}")
         options = f"-p {self.port} -c listen_addresses=127.0.0.1 -k {directory}"
         options += "" if durable else " -c fsync=off"
-        self._run("pg_ctl", "--wait", f"--log={directory}/log", f"--options={options}", "start")
+        self._log = directory / "log"
+        self._run("pg_ctl", "--wait", f"--log={self._log}", f"--options={options}", "start")
 
     def create_database(self) -> str:
         """Return the URL of a new, empty database."""
@@ -49,6 +50,10 @@ class PostgresServer:
             connection.execute(  # type: ignore[call-overload]
                 f"DROP DATABASE {name} WITH (FORCE)"
             )
+
+    def restart(self) -> None:
+        """Stop the server as a crash does, and start it again at the same port."""
+        self._run("pg_ctl", "--wait", f"--log={self._log}", "--mode=immediate", "restart")
 
     def stop(self) -> None:
         """Stop the server."""

@@ -11,6 +11,7 @@ import threading
 import time
 from collections import Counter, deque
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 import structlog
@@ -266,6 +267,9 @@ class ClusterBackend(AbstractBackend):
 
     def _admit(self) -> None:
         """Move the workers that have become warm to the idle ones; the caller holds the lock."""
+        if self._connection.own:
+            # Of an idle one that has died nobody tells; elsewhere its next job does.
+            self._idle = deque(s for s in self._idle if s.process is None or _lives(s.process))
         waiting = []
         for seat in self._starting:
             warm, _ = self._ray.wait([seat.ready], timeout=0)
@@ -413,6 +417,10 @@ def _greeting(words: object) -> Greeting:
     except ValidationError:
         # A version that greets in another way than ours.
         return Greeting(process=0, host="", version="unknown")
+
+
+def _lives(process: int) -> bool:
+    return Path(f"/proc/{process}").exists() or not Path("/proc").exists()
 
 
 def _cause(error: Exception) -> str:

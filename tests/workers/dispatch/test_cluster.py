@@ -14,7 +14,7 @@ import pytest
 from tests.workers.dispatch.conftest import SECRET
 from tests.workers.dispatch.house import LONG, PLAN, House
 from workers import confinement
-from workers.dispatch import actor
+from workers.dispatch import actor, cluster
 from workers.dispatch.actor import Worker
 from workers.dispatch.backend import MemoryLostError, WorkerLostError
 from workers.dispatch.cluster import ClusterBackend, ClusterRun, Seat
@@ -256,15 +256,29 @@ def _stan_programs() -> Iterator[int]:
             continue
 
 
-def idle(cluster: ClusterBackend) -> list[int]:
+def idle(pool: ClusterBackend) -> list[int]:
     """Return the processes of the workers that have no task."""
-    return [seat.process for seat in cluster._idle if seat.process is not None]
+    return [seat.process for seat in pool._idle if seat.process is not None]
+
+
+def test_an_idle_worker_that_dies_is_replaced(warm_cluster: ClusterBackend) -> None:
+    dead = idle(warm_cluster)[0]
+    os.kill(dead, signal.SIGKILL)
+    end = time.monotonic() + 10
+    while warm_cluster.warm() == 2:
+        assert time.monotonic() < end, "it still counts"
+        time.sleep(0.05)
+    while warm_cluster.free() < 2:
+        assert time.monotonic() < end + 120
+        time.sleep(0.05)
+    assert dead not in idle(warm_cluster)
 
 
 def test_a_worker_that_died_before_its_job_came_costs_no_attempt(
-    house: House, warm_cluster: ClusterBackend
+    house: House, warm_cluster: ClusterBackend, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # Nobody is told of the death of one that has nothing to do.
+    # As of a worker elsewhere, nobody tells of the death of one that has nothing to do.
+    monkeypatch.setattr(cluster, "_lives", lambda process: True)
     for process in idle(warm_cluster):
         os.kill(process, signal.SIGKILL)
     time.sleep(1.0)

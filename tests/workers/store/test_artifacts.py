@@ -115,7 +115,7 @@ def test_sizes_are_told_by_key_and_by_prefix(artifacts: Artifacts) -> None:
 def test_a_full_disk_is_said(tmp_path: Path) -> None:
     artifacts = Artifacts(tmp_path.as_uri())
     source = tmp_path / "source"
-    source.write_bytes(b"x" * 100_000)
+    source.write_bytes(b"x" * 100)
     (tmp_path / "jobs").mkdir()
     # A device that is always full.
     (tmp_path / "jobs" / "draws").symlink_to("/dev/full")

@@ -1,0 +1,83 @@
+"""One run: a service, orders, faults, and the evidence of it all."""
+
+import random
+from collections.abc import Callable, Sequence
+
+from tests.chaos.auditor import audit
+from tests.chaos.counter import Counter
+from tests.chaos.customer import Customer
+from tests.chaos.faults.fault import AbstractFault
+from tests.chaos.history import History, Reference
+from tests.chaos.service import Service, ServiceError
+from tests.chaos.tormentor import Tormentor
+from tests.chaos.workload import Order, references
+
+#: Customers at a time: more than there are workers, so that some jobs wait.
+CUSTOMERS = 6
+#: Seconds in which all orders are served, once nothing befalls the service any more.
+CALM_SECONDS = 600.0
+
+
+def run(
+    service: Service,
+    orders: Sequence[Order],
+    faults: Sequence[AbstractFault],
+    history: History,
+    *,
+    seed: int,
+    say: Callable[[str], object] = print,
+) -> None:
+    """Start a service, let faults befall it while it serves orders, and end it.
+
+    Args:
+        service: not started.
+        orders: what is asked of it.
+        faults: what befalls it, in this order.
+        history: takes what happens, and has references already if there was a run before.
+        seed: of moments and victims.
+        say: takes a line for whoever watches.
+
+    Raises:
+        ServiceError: the service did not recover, or did not serve all orders.
+    """
+    try:
+        service.start()
+        say(f"the service is whole at {service.url}")
+        _refer(service, orders, history)
+        counter = Counter(orders, CUSTOMERS)
+        customers = _customers(service, counter, history, refer=False)
+        tormentor = Tormentor(service, history, random.Random(seed), say)
+        waiting = list(faults)
+        while waiting:
+            fault = waiting.pop(0)
+            if not tormentor.strike(fault):
+                say(f"{fault.name}: there was nothing to strike")
+            # Orders come in as faults do, so that every fault finds jobs under way.
+            share = 1.0 - len(waiting) / len(faults)
+            counter.allow(CUSTOMERS + int(share * len(orders)))
+        counter.allow(len(orders))
+        _await(customers)
+        service.await_whole()
+        audit(service, history)
+    finally:
+        service.stop()
+
+
+def _refer(service: Service, orders: Sequence[Order], history: History) -> None:
+    """Have everything that is asked for done once while nothing happens."""
+    known = {reference.what for reference in history.of(Reference)}
+    missing = [order for order in references(orders) if order.what not in known]
+    _await(_customers(service, Counter(missing), history, refer=True))
+
+
+def _customers(
+    service: Service, counter: Counter, history: History, *, refer: bool
+) -> list[Customer]:
+    return [
+        Customer(service.url, history, counter.following, refer=refer) for _ in range(CUSTOMERS)
+    ]
+
+
+def _await(customers: Sequence[Customer]) -> None:
+    if not all(customer.join(CALM_SECONDS) for customer in customers):
+        raise ServiceError(f"orders were not served in {CALM_SECONDS:.0f} s")
