@@ -241,24 +241,24 @@ class Artifacts:
         if self._files.exists(path):
             self._files.rm(path, recursive=True)
 
-    def folders(self, prefix: str) -> list[str]:
+    def folders(self, prefix: str) -> tuple[str, ...]:
         """Return the prefixes one level below a prefix, sorted."""
         self._files.invalidate_cache()
         try:
             found = self._files.ls(self._path(prefix), detail=True)
         except FileNotFoundError:
-            return []
+            return ()
         names = (str(entry["name"]) for entry in found if entry["type"] == "directory")
-        return sorted(name[len(self._root) + 1 :].rstrip("/") for name in names)
+        return tuple(sorted(name[len(self._root) + 1 :].rstrip("/") for name in names))
 
-    def listed(self, prefix: str) -> list[Listed]:
+    def listed(self, prefix: str) -> tuple[Listed, ...]:
         """Return what lies under a prefix, also what was left of the writing of artifacts."""
         self._files.invalidate_cache()
         found = self._files.find(self._path(prefix), detail=True)
-        return [
+        return tuple(
             Listed(str(name)[len(self._root) + 1 :], int(entry["size"] or 0), _written(entry))
             for name, entry in found.items()
-        ]
+        )
 
     def folder(self, prefix: str) -> Listed:
         """Return a prefix itself as a listing shows it; one that is not there has no moment."""
@@ -319,7 +319,9 @@ def _written(entry: Mapping[str, Any]) -> float | None:
 
 
 def _discard(path: Path, before: float) -> bool:
-    # Aside first: a touch comes before that, and is seen below, or finds nothing to touch.
+    if path.stat().st_mtime >= before:
+        return False
+    # Aside: a touch comes before that, and is seen below, or finds nothing to touch.
     aside = path.with_name(f"{path.name}~{secrets.token_hex(4)}")
     path.rename(aside)
     if aside.stat().st_mtime >= before:

@@ -87,7 +87,7 @@ class Orphans:
         """Delete what lies under a job that there is not (any more)."""
         listed = self._artifacts.listed(folder)
         # An empty folder may have been made just now.
-        about = listed or [self._artifacts.folder(folder)]
+        about = listed or (self._artifacts.folder(folder),)
         if not all(_old(each, before) for each in about):
             return
         if not dry_run:

@@ -1,7 +1,14 @@
 """Artifacts, in a directory and in a store without directories."""
 
+import contextlib
+import io
 import itertools
+import os
+import shutil
 import stat
+import threading
+import time
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -122,3 +129,99 @@ def test_a_full_disk_is_said(tmp_path: Path) -> None:
     with pytest.raises(StorageFullError):
         artifacts.put_file("jobs/draws", source)
     assert not artifacts.exists("jobs/draws"), "nothing is left that looks like a file"
+
+
+def aged(artifacts: Artifacts, key: str, seconds: float) -> None:
+    """Make an artifact as old as that."""
+    then = time.time() - seconds
+    if artifacts.local:
+        os.utime(artifacts._path(key), (then, then))
+    else:
+        artifacts._files.store[artifacts._path(key)].created = datetime.fromtimestamp(then, UTC)
+
+
+def test_listings_tell_sizes_and_ages(artifacts: Artifacts) -> None:
+    artifacts.put("jobs/a/1/draws.arrow", b"123")
+    artifacts.put("jobs/b/1/result.json", b"1")
+    aged(artifacts, "jobs/a/1/draws.arrow", 1000)
+    (listed,) = artifacts.listed("jobs/a")
+    assert (listed.key, listed.bytes) == ("jobs/a/1/draws.arrow", 3)
+    assert listed.written is not None
+    assert 990 < time.time() - listed.written < 1100
+    assert artifacts.folders("jobs") == ("jobs/a", "jobs/b")
+    assert artifacts.folders("none") == artifacts.listed("none") == ()
+    assert artifacts.folder("none").written is None
+
+
+def test_what_was_touched_is_not_discarded(artifacts: Artifacts) -> None:
+    for key in ("inputs/a", "inputs/b"):
+        artifacts.put(key, b"x")
+        aged(artifacts, key, 10_000)
+    listed = {each.key: each for each in artifacts.listed("inputs")}
+    before = time.time() - 5000
+    # An object store is not told of a touch: what is old there is to be put again.
+    if not artifacts.touch("inputs/a"):
+        assert not artifacts.local
+        artifacts.put("inputs/a", b"x")
+    assert not artifacts.discard(listed["inputs/a"], before)
+    assert artifacts.discard(listed["inputs/b"], before)
+    assert not artifacts.discard(listed["inputs/b"], before)
+    assert artifacts.list("inputs") == ["inputs/a"]
+    assert artifacts.get("inputs/a") == b"x"
+    assert not artifacts.touch("inputs/b")
+
+
+def test_an_input_that_is_needed_again_is_young(artifacts: Artifacts) -> None:
+    key = artifacts.put_input(b"{}")
+    aged(artifacts, key, 10_000)
+    assert artifacts.put_input(b"{}") == key
+    (listed,) = artifacts.listed("inputs")
+    assert listed.written is not None
+    assert time.time() - listed.written < 100
+
+
+def test_submissions_never_lose_their_input_to_a_collection(tmp_path: Path) -> None:
+    artifacts = Artifacts(tmp_path.as_uri())
+    ended = threading.Event()
+
+    def collect() -> None:
+        while not ended.is_set():
+            for listed in artifacts.listed("inputs"):
+                artifacts.discard(listed, time.time() - 1000)
+
+    thread = threading.Thread(target=collect)
+    thread.start()
+    for number in range(300):
+        key = artifacts.put_input(b"{}")
+        if number % 3 == 0:
+            with contextlib.suppress(FileNotFoundError):
+                aged(artifacts, key, 10_000)
+        key = artifacts.put_input(b"{}")
+        # Aside for a moment, if at all.
+        end = time.monotonic() + 10
+        while not artifacts.exists(key):
+            assert time.monotonic() < end, f"lost at {number}"
+    ended.set()
+    thread.join()
+
+
+def test_leftovers_of_writing_are_listed_too(tmp_path: Path) -> None:
+    artifacts = Artifacts(tmp_path.as_uri())
+    artifacts.put("inputs/a.json", b"x")
+    (tmp_path / "inputs" / "b.json~0a1b2c3d").write_bytes(b"part")
+    listed = {each.key: each for each in artifacts.listed("inputs")}
+    assert set(listed) == {"inputs/a.json", "inputs/b.json~0a1b2c3d"}
+    assert artifacts.discard(listed["inputs/b.json~0a1b2c3d"], time.time() + 10)
+    assert artifacts.list("inputs") == ["inputs/a.json"]
+
+
+def test_a_stream_is_stored(artifacts: Artifacts) -> None:
+    artifacts.put_stream("jobs/a/1/draws.arrow", io.BytesIO(b"x" * 3_000_000))
+    assert artifacts.size("jobs/a/1/draws.arrow") == 3_000_000
+
+
+def test_room_is_told_of_directories(tmp_path: Path) -> None:
+    free = Artifacts((tmp_path / "not" / "yet").as_uri()).free()
+    assert free is not None
+    assert 0 < free <= shutil.disk_usage(tmp_path).total
+    assert Artifacts("memory://room").free() is None

@@ -1,11 +1,14 @@
 """The audit log: everything that was done, by whom, and nothing of it ever changed."""
 
+from datetime import timedelta
+
 import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from tests.workers.store.conftest import TurnedClock
 from tests.workers.store.submissions import DEFINITION, request
+from workers.store.audit import expire
 from workers.store.connection import writer
 from workers.store.errors import JobActiveError
 from workers.store.store import Store
@@ -69,3 +72,48 @@ def test_the_database_itself_refuses_a_change(store: Store, statement: str) -> N
     ):
         connection.execute(text(statement))
     assert told(store) == [("ann", None, "act", None, "done")]
+
+
+def test_what_is_older_than_the_policy_keeps_is_deleted_and_that_is_told(
+    store: Store, clock: TurnedClock
+) -> None:
+    for number in range(3):
+        store.accounts.note("ann", None, "act", str(number), "done")
+        clock.turn(86400)
+    age = timedelta(days=1.5)
+    assert store.upkeep.expire_audit(age, dry_run=True) == 2
+    assert len(told(store)) == 3
+    assert store.upkeep.expire_audit(age) == 2
+    expected = [
+        ("ann", None, "act", "2", "done"),
+        ("credence", None, "expire_audit", "2 entries", "done"),
+    ]
+    assert told(store) == expected
+    assert store.upkeep.expire_audit(age) == 0
+    assert told(store) == expected
+    # And the database refuses it to others as before.
+    for statement in ("UPDATE audit SET outcome = 'no'", "DELETE FROM audit"):
+        with (
+            pytest.raises(DBAPIError, match="append-only"),
+            writer(store._reader).begin() as connection,
+        ):
+            connection.execute(text(statement))
+
+
+def test_a_deletion_that_fails_leaves_the_log_closed(store: Store, clock: TurnedClock) -> None:
+    store.accounts.note("ann", None, "act", None, "done")
+    clock.turn(86400)
+
+    def fail() -> None:
+        with writer(store._reader).begin() as connection:
+            expire(connection, clock.now, clock.now)
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail()
+    assert len(told(store)) == 1
+    with (
+        pytest.raises(DBAPIError, match="append-only"),
+        writer(store._reader).begin() as connection,
+    ):
+        connection.execute(text("DELETE FROM audit"))
