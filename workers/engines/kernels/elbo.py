@@ -15,6 +15,7 @@ gradient of `l` along the way from the noise while the parameters in log q stand
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
@@ -160,6 +161,14 @@ def gradient_variance(
         estimate_elbo(density, guide, frame, parameters, generator, particles, ascent)
         for _ in range(repeats)
     ]
+    return variance_of(found)
+
+
+def variance_of(found: Sequence[Estimate]) -> float | None:
+    """Return the variance of estimates of one gradient, summed over the parameters.
+
+    None where one was not finite.
+    """
     if not all(math.isfinite(one.elbo) for one in found):
         return None
     rows = torch.stack([torch.cat([g.reshape(-1) for g in one.gradient]) for one in found])

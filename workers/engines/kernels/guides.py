@@ -143,6 +143,8 @@ def _rank(dim: int) -> int:
 
 
 GuideName = Literal["mean_field", "full_rank", "low_rank", "structured", "flow", "delta"]
+#: What may be asked for: `auto` is `mean_field`, and serves discrete unknowns besides.
+GuideChoice = Literal["auto", GuideName]
 GUIDES: dict[str, type[AbstractGuide]] = {
     "mean_field": MeanField,
     "full_rank": FullRank,
