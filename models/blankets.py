@@ -1,4 +1,4 @@
-"""The terms of a log density that each discrete unknown's value takes part in.
+"""The terms of a log density that each unknown's value takes part in.
 
 The rest of the log density does not change with that value: it cancels in the value's conditional
 distribution, and is nothing but noise in a score-function gradient. So leaving it out is a
@@ -17,7 +17,7 @@ from models.dependence import MANY, NONE, Labels
 
 @dataclass(frozen=True)
 class Blankets:
-    """Which of `F` terms hang on which of `K` entries of discrete unknowns."""
+    """Which of `F` terms hang on which of `K` entries of unknowns."""
 
     #: By unknown: its entries.
     sites: tuple[range, ...]
@@ -26,8 +26,8 @@ class Blankets:
     entries: Tensor
     #: By unknown: the terms that hang on several of its entries, or may.
     shared: tuple[Tensor, ...]
-    #: The greatest value of every entry, `K` in float64: infinity where there is none, or where it
-    #: is not known from the data alone.
+    #: The greatest value of every discrete entry, in float64: infinity where there is none, or
+    #: where it is not known from the data alone.
     limits: Tensor
 
     def sums(self, terms: Tensor) -> Tensor:
@@ -53,13 +53,13 @@ class Blankets:
 
 
 def blankets_of(labels: Labels, count: int, sizes: Sequence[int], limits: Tensor) -> Blankets:
-    """Return the blankets of discrete unknowns.
+    """Return the blankets of unknowns.
 
     Args:
         labels: of `F` terms, by unknown, with entries from 1.
         count: `F`.
         sizes: of the unknowns; `K` in all.
-        limits: the greatest value of every entry.
+        limits: the greatest value of every discrete entry.
     """
     device = limits.device
     terms, entries, shared, sites = [], [], [], []

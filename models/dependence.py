@@ -106,7 +106,7 @@ def _labels(step: Step, known: Mapping[Step, Any]) -> Any:
     """The labels of a step's result, a list of them where it has several."""
     if step.op is operator.getitem:
         whole, place = step.args
-        return {site: parts[place] for site, parts in known[whole].items()}
+        return {site: parts[place].expand(step.shape) for site, parts in known[whole].items()}
     tainted = sorted({site for source in step.sources for site in known[source]})
     return {site: _derived(step, {s: known[s].get(site) for s in step.sources}) for site in tainted}
 

@@ -241,7 +241,10 @@ class TracedDensity(AbstractLogDensity):
 
     @property
     def blankets(self) -> Blankets:
-        """Which terms of the log density hang on which discrete values."""
+        """Which terms of the log density hang on which discrete values.
+
+        Where there are none: which of them hang on which coordinates.
+        """
         if self._blankets is None:
             self._blankets = self._followed_blankets()
         return self._blankets
@@ -249,7 +252,8 @@ class TracedDensity(AbstractLogDensity):
     def _followed_blankets(self) -> Blankets:
         origin = torch.zeros(self.dim, dtype=self.dtype, device=self.device)
         discrete = [n for n, p in enumerate(self.parameters) if p.discrete]
-        sizes = [self.parameters[n].size for n in discrete]
+        chosen = discrete or list(range(len(self.parameters)))
+        sizes = [self.parameters[n].size for n in chosen]
 
         def told(z: Tensor) -> Tensor:
             reading = self._exactly(z, self._arguments)
@@ -267,7 +271,7 @@ class TracedDensity(AbstractLogDensity):
         labels = dependence(taken, [range(p.offset, p.offset + p.size) for p in self.parameters])
         for moving in labels.values():
             limits = limits.masked_fill(moving[count:].to(limits.device) != NONE, math.inf)
-        own = {place: labels[n][:count] for place, n in enumerate(discrete) if n in labels}
+        own = {place: labels[n][:count] for place, n in enumerate(chosen) if n in labels}
         return blankets_of(own, count, sizes, limits)
 
     def value(self, z: Tensor, target: Target = Target.POSTERIOR) -> Tensor:
@@ -788,7 +792,7 @@ def _limits(reading: Reading, numbers: bool = False) -> Tensor:
     With `numbers`, only of those whose support has it as a plain number.
     """
     device = next(iter(reading.log_dets.values())).device
-    limits = []
+    limits = [torch.zeros(0, dtype=torch.float64, device=device)]
     for unknown in reading.unknowns:
         if unknown.discrete:
             found = greatest_of(unknown.constraint)

@@ -21,7 +21,7 @@ from models.mixed import MixedDensity
 from workers.engines.kernels.cells import Cells
 from workers.engines.kernels.elbo import Estimate
 from workers.engines.kernels.frame import Frame
-from workers.engines.kernels.guide import AbstractNormal, Parameters, standard_normal
+from workers.engines.kernels.guide import AbstractNormal, Parameters, lead, standard_normal
 
 
 def estimate_mixed(
@@ -56,11 +56,6 @@ def estimate_mixed(
     bound = told.log_density.mean() + entropy
     usable = all(bool(part.sum().isfinite()) for part in uphill)
     return Estimate(float(bound) if usable else float("nan"), uphill)
-
-
-def lead(excess: Tensor) -> Tensor:
-    """Return how far each particle is ahead of the mean of the others: `S x K` from `S x K`."""
-    return excess - (excess.sum(0) - excess) / (len(excess) - 1)
 
 
 def weigh_mixed(

@@ -84,8 +84,8 @@ class ViOptions(EngineOptions):
         "noise; "
         "`sticking_the_landing` and `doubly_reparameterized`, without the noise that it has at the "
         "optimum, of the ELBO and of weighted bounds; `score_function`, of the ELBO, with the "
-        "other particles as a baseline; where there are discrete unknowns, of these alone, each "
-        "weighed by the terms that it takes part in.",
+        "other particles as a baseline, and of independent unknowns each weighed by the terms "
+        "alone that it takes part in; where there are discrete unknowns, of these alone.",
     )
     tolerance: float = Field(
         default=1e-3,

@@ -20,9 +20,9 @@ from tests.workers.engines.kernels.counts import (
 from workers.engines.kernels.cell_search import CellSearch
 from workers.engines.kernels.cells import Cells
 from workers.engines.kernels.frame import Frame
-from workers.engines.kernels.guide import Parameters
+from workers.engines.kernels.guide import Parameters, lead
 from workers.engines.kernels.guides import MeanField
-from workers.engines.kernels.mixed import estimate_mixed, lead, weigh_mixed
+from workers.engines.kernels.mixed import estimate_mixed, weigh_mixed
 
 NOTHING = Frame(torch.zeros(0).double(), torch.zeros(0).double())
 GUIDE = MeanField()
