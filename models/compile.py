@@ -49,6 +49,7 @@ def compile_model(
     limits: Limits = LIMITS,
     cache: Cache | None = None,
     seed: int = 0,
+    discrete: bool = False,
 ) -> CompiledDensity:
     """Compile a definition with its data to a log density.
 
@@ -61,6 +62,7 @@ def compile_model(
         cache: what is known of models seen before, and a process that waits for a Stan program;
             kept by a worker between jobs.
         seed: of what the model itself draws: the generated quantities of a Stan program.
+        discrete: whether discrete latents that cannot be summed out may be among the parameters.
 
     Raises:
         ModelError: the definition or the data cannot be used; `path` says where.
@@ -74,7 +76,7 @@ def compile_model(
             seconds=limits.seconds,
             spare=None if cache is None else cache.get("stan", Spare),
         )
-    return _traced(definition, data, precision_name, device, limits, cache)
+    return _traced(definition, data, precision_name, device, limits, cache, discrete)
 
 
 def _traced(
@@ -84,12 +86,13 @@ def _traced(
     device: str,
     limits: Limits,
     cache: Cache | None,
+    discrete: bool = False,
 ) -> TracedDensity:
     kept = Cache() if cache is None else cache
     if isinstance(definition, FormulaDefinition):
         designed = design(definition, data)
         density = _traced(
-            designed.definition, designed.arrays, precision_name, device, limits, kept
+            designed.definition, designed.arrays, precision_name, device, limits, kept, discrete
         )
         density.legend = designed.legend
         return density
@@ -102,6 +105,8 @@ def _traced(
     values = {name: _as_value(name, array, context) for name, array in arrays.items()}
     identity = (known, precision_name, device, _shapes(values))
     layout = kept.get(identity, lambda: survey(program, values, context, limits))
+    if layout.refusal is not None and not discrete:
+        raise type(layout.refusal)(layout.refusal.path, layout.refusal.message)
     static, inputs = as_arguments(values, program.data_names, layout.static_names)
 
     def check() -> tuple[tuple[str, ...], float]:
@@ -126,7 +131,8 @@ def check_model(
     """Check a definition, and its data when given, and describe the model.
 
     With data: shapes and memory on fake tensors first, then every constant, observed value and
-    index once on real ones, then the log density is evaluated once.
+    index once on real ones, then the log density is evaluated once. Discrete latents that cannot
+    be summed out are among the parameters; `refusal` is what most engines say to that.
 
     Args:
         definition: the model.
@@ -140,7 +146,7 @@ def check_model(
     """
     if data is None:
         return outlined(definition, owner)
-    density = compile_model(definition, data, limits=limits, cache=cache)
+    density = compile_model(definition, data, limits=limits, cache=cache, discrete=True)
     try:
         return described(density, definition, data, owner)
     finally:
@@ -171,7 +177,7 @@ def _check_values(
         The likely random effects, and the log density at the origin.
     """
     supply = _Leaves(context)
-    reader = Reader(supply, layout.batch_rank)
+    reader = Reader(supply, layout.batch_rank, kept=layout.kept)
     with fenced(), torch.enable_grad(), reader:
         program.run(data, replace(context, checks=True, static_names=set()))
         at_origin = evaluate(reader.reading).value(Target.POSTERIOR)

@@ -15,6 +15,7 @@ from models.cut.surface import Surface
 from models.formula.legend import Legend
 from models.native.handle import DensityHandle
 from models.precision import LowName
+from models.supports import is_discrete
 
 
 class Target(enum.StrEnum):
@@ -30,7 +31,10 @@ class Target(enum.StrEnum):
 
 @dataclass(frozen=True)
 class Parameter:
-    """A continuous unknown of the model: a latent site, or a parameter without prior."""
+    """An unknown of the model: a latent site, or a parameter without prior.
+
+    One that is discrete could not be summed out; its coordinates in `z` are its values.
+    """
 
     name: str
     #: Constrained shape, plates first; `()` is a scalar.
@@ -44,6 +48,11 @@ class Parameter:
     #: The plate that each dimension of `shape` runs over, from the left, None where it runs over
     #: none; empty outside of plates.
     plates: tuple[str | None, ...] = ()
+
+    @property
+    def discrete(self) -> bool:
+        """Whether it takes whole numbers alone."""
+        return is_discrete(self.support)
 
 
 @dataclass(frozen=True)

@@ -36,6 +36,15 @@ class DataDescription(BaseModel):
     dtype: str | None
 
 
+class Refusal(BaseModel):
+    """What is wrong, and where."""
+
+    model_config = ConfigDict(frozen=True)
+
+    path: str
+    message: str
+
+
 class ModelDescription(BaseModel):
     """What a model asks for and infers."""
 
@@ -56,6 +65,8 @@ class ModelDescription(BaseModel):
     bytes: int | None = None
     #: Log density at the origin of the unconstrained scale; null without data or if not finite.
     log_density: float | None = None
+    #: What engines say that need all discrete latents summed out, where some cannot be.
+    refusal: Refusal | None = None
 
 
 def outlined(definition: ModelDefinition, owner: str) -> ModelDescription:
@@ -101,7 +112,13 @@ def described(
         graph=None if density.legend is None else _posted(density.legend.graph),
         bytes=density.bytes,
         log_density=at_origin if math.isfinite(at_origin := density.at_origin) else None,
+        refusal=_refusal(density),
     )
+
+
+def _refusal(density: TracedDensity | StanDensity) -> Refusal | None:
+    error = density.refusal if isinstance(density, TracedDensity) else None
+    return None if error is None else Refusal(path=error.path, message=error.message)
 
 
 def _columns(density: TracedDensity | StanDensity, definition: ModelDefinition) -> Sequence[str]:

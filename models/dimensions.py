@@ -27,7 +27,10 @@ class Generic(AbstractCoordinates):
         self._met = 0
 
     def unconstrained(self, unknown: Unknown) -> Tensor:
-        """Return values in [-0.5, 0.5], no two alike, that require a gradient."""
+        """Return values in [-0.5, 0.5], no two alike, that require a gradient; counts of 0."""
+        if unknown.discrete:
+            zeros = torch.zeros(unknown.shape, dtype=self._dtype, device=self._device)
+            return zeros.requires_grad_()
         count = unknown.unconstrained.numel()
         steps = torch.arange(self._met + 1, self._met + count + 1, dtype=self._dtype)
         self._met += count

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from models.errors import DefinitionError
+from models.errors import NotSummableError
 
 #: A plate: its name (the dimension itself for a batch dimension without a plate) and dimension.
 Plate = tuple[str, int]
@@ -45,7 +45,7 @@ def sum_out(factors: Iterable[Factor], latents: Iterable[Enumerated]) -> list[Fa
     """Return factors without enumerated latents whose product is the given ones' marginal.
 
     Raises:
-        DefinitionError: two latents of different plates meet in one factor, so that the sum does
+        NotSummableError: two latents of different plates meet in one factor, so that the sum does
             not factorise over the plates.
     """
     remaining, pending = list(factors), list(latents)
@@ -86,7 +86,7 @@ def _eliminate(
 def _check_nested(latent: Enumerated, factor: Factor, pending: Sequence[Enumerated]) -> None:
     for other in pending:
         if other.dim in factor.latents and not other.plates <= latent.plates:
-            raise DefinitionError(
+            raise NotSummableError(
                 "model",
                 f"the discrete latents '{latent.name}' and '{other.name}' meet in '{factor.name}' "
                 "but live in different plates, so they cannot be summed out; put one of them "

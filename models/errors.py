@@ -19,6 +19,10 @@ class DefinitionError(ModelError):
     """The definition breaks the rules of its language, whatever the data."""
 
 
+class NotSummableError(DefinitionError):
+    """Discrete latents cannot be summed out: the sum does not factorise over the plates."""
+
+
 class DataError(ModelError):
     """The data are missing, surplus, malformed or outside what the model can observe."""
 

@@ -52,6 +52,14 @@ def evaluate(reading: Reading) -> Evaluation:
     )
 
 
+def summands(reading: Reading) -> list[Tensor]:
+    """Return tensors whose entries add up to the log density of the posterior."""
+    free = [f for f in reading.priors if not f.latents]
+    tied = [f for f in reading.priors if f.latents]
+    rest = sum_out([*reading.likelihoods, *reading.discrete, *tied], reading.enumerated)
+    return [*(f.value for f in (*free, *rest)), *reading.log_dets.values()]
+
+
 def total(factors: Sequence[Factor]) -> Tensor:
     """Return the sum of factors, a scalar in float64."""
     return _sum([f.value.sum(dtype=torch.float64) for f in factors])

@@ -5,8 +5,9 @@ integer data are static, whether the model is whole (something to infer, somethi
 what one evaluation costs.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import torch
@@ -15,8 +16,9 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 
 from models.context import Context, StaticInt
 from models.density import Deterministic, Note, Parameter
-from models.errors import DefinitionError
+from models.errors import DefinitionError, ModelError, NotSummableError, TooLargeError
 from models.estimate import Limits, Meter, quiet
+from models.evaluation import evaluate
 from models.program import AbstractProgram
 from models.supports import support_name
 from models.trace import Origin, Reader, Reading, fenced
@@ -43,12 +45,19 @@ class Layout:
     #: Bytes of all intermediates of one evaluation at one point.
     bytes: int
     notes: tuple[Note, ...]
+    #: Discrete latents that are not summed out although their values could be listed.
+    kept: frozenset[str] = frozenset()
+    #: What who needs all discrete latents summed out is told of those that are not.
+    refusal: ModelError | None = None
 
 
 def survey(
     program: AbstractProgram, data: Mapping[str, Any], context: Context, limits: Limits
 ) -> Layout:
     """Run the program on fake tensors and return its layout.
+
+    Discrete latents are summed out, but for those without a finite list of values. Where the
+    others cannot be summed out, or nothing else is to be inferred, none of them is.
 
     Args:
         program: the model.
@@ -59,9 +68,24 @@ def survey(
     Raises:
         ModelError: shapes that do not fit, nothing to infer, nothing observed, or too large.
     """
-    first, static_names, _ = _fake_run(program, data, context, limits, None)
+    seen = partial(_fake_run, program, data, context, limits)
+    first, static_names, _ = seen(None)
     _check_whole(first)
-    full, more_names, cost = _fake_run(program, data, context, limits, first.batch_rank)
+    listed = [factor.name for factor in first.discrete]
+    kept: frozenset[str] = frozenset()
+    refusal = _unlisted(first) or (None if first.unknowns else _nothing_else(listed))
+    if first.unknowns:
+        try:
+            full, more_names, cost = seen(first.batch_rank)
+        except (NotSummableError, TooLargeError) as error:
+            if not listed:
+                raise
+            kept, refusal = frozenset(listed), refusal or _not_summable(error, listed)
+    else:
+        kept = frozenset(listed)
+    if kept:
+        first, static_names, _ = seen(None, kept)
+        full, more_names, cost = seen(first.batch_rank, kept)
     reported, dropped = _deterministics(first, full)
     parameters = _parameters(first)
     return Layout(
@@ -75,6 +99,8 @@ def survey(
         static_names=frozenset(static_names | more_names),
         bytes=cost,
         notes=tuple(_summed_out(full) + dropped),
+        kept=kept,
+        refusal=refusal,
     )
 
 
@@ -84,19 +110,23 @@ def _fake_run(
     context: Context,
     limits: Limits,
     batch_rank: int | None,
+    kept: Collection[str] = (),
 ) -> tuple[Reading, set[str], int]:
     context = replace(context, checks=False, static_names=set())
-    reader = Reader(Origin(context.dtype, context.device), batch_rank)
+    reader = Reader(Origin(context.dtype, context.device), batch_rank, kept=kept)
     mode = FakeTensorMode()
     fake = {k: mode.from_tensor(v) if isinstance(v, Tensor) else v for k, v in data.items()}
     meter = Meter(limits)
-    with fenced(), quiet(), mode, meter, reader:
-        program.run(fake, context)
+    with fenced(), quiet(), mode:
+        with meter, reader:
+            program.run(fake, context)
+        if reader.reading.enumerated:
+            evaluate(reader.reading)
     return reader.reading, set(context.static_names), meter.bytes
 
 
 def _check_whole(reading: Reading) -> None:
-    if not reading.unknowns:
+    if not reading.unknowns and not reading.discrete:
         raise DefinitionError(
             "model",
             "there is nothing to infer: no continuous latent and no parameter; add a site without "
@@ -106,6 +136,35 @@ def _check_whole(reading: Reading) -> None:
         raise DefinitionError(
             "model", "nothing is observed; give a site its data with `observed` (`obs=`)"
         )
+
+
+def _unlisted(reading: Reading) -> ModelError | None:
+    for unknown in reading.unknowns:
+        if unknown.discrete:
+            return DefinitionError(
+                "model",
+                f"the discrete latent '{unknown.name}' has no finite list of values, so it cannot "
+                "be summed out; the engine 'vi' serves it, or observe it, or replace it by a "
+                "continuous latent",
+            )
+    return None
+
+
+def _nothing_else(listed: list[str]) -> ModelError:
+    return DefinitionError(
+        "model",
+        f"there is nothing to infer but discrete latents that are summed out, as '{listed[0]}'; "
+        "the engine 'vi' infers them, or add a continuous latent or a parameter",
+    )
+
+
+def _not_summable(error: ModelError, listed: list[str]) -> ModelError:
+    """What is wrong, of the kind that it is, and that one engine can do without the sum."""
+    return type(error)(
+        error.path,
+        f"{error.message}; or take the engine 'vi', which does not list the values of "
+        f"'{listed[0]}'",
+    )
 
 
 def _parameters(reading: Reading) -> tuple[Parameter, ...]:
@@ -135,7 +194,9 @@ def _deterministics(first: Reading, full: Reading) -> tuple[tuple[Deterministic,
 
 def _summed_out(reading: Reading) -> list[Note]:
     names = ", ".join(f"'{e.name}'" for e in reading.enumerated)
-    return [Note("summed_out", f"Summed out exactly: {names}.")] if names else []
+    kept = ", ".join(f"'{u.name}'" for u in reading.unknowns if u.discrete)
+    notes = [Note("summed_out", f"Summed out exactly: {names}.")] if names else []
+    return notes + ([Note("not_summed_out", f"Not summed out: {kept}.")] if kept else [])
 
 
 def as_arguments(

@@ -1,5 +1,6 @@
 """Supports: their names, and the bijections from unconstrained vectors onto them."""
 
+import math
 import re
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -40,6 +41,8 @@ _COUNTED: dict[str, Constraint] = {
     "nonnegative_integer": constraints.nonnegative_integer,
     "positive_integer": constraints.positive_integer,
 }
+#: Names of discrete supports, without their bounds.
+_DISCRETE = (*_COUNTED, "integer_interval", "integer_greater_than")
 _CALL = re.compile(r"\s*(\w+)\s*(?:\(([^()]*)\))?\s*", re.ASCII)
 
 _VECTORS: dict[type[Constraint], Callable[[], Transform]] = {
@@ -123,7 +126,7 @@ def support_name(constraint: Constraint) -> str:
 
     Bounds that vary over a plate or depend on unknowns appear by name: `interval(low, high)`.
     """
-    constraint = _innermost(constraint)
+    constraint = innermost(constraint)
     for name, plain in {**PLAIN, **_COUNTED}.items():
         if constraint is plain:
             return name
@@ -143,11 +146,32 @@ def support_name(constraint: Constraint) -> str:
     return f"{name}({', '.join(shown)})"
 
 
+def greatest_of(constraint: Constraint) -> Tensor | float:
+    """Return the greatest value of a discrete support, infinity where there is none.
+
+    The least is 0 in every distribution of the table.
+    """
+    if isinstance(constraint, MixtureSameFamilyConstraint):
+        return greatest_of(_hull(constraint.base_constraint, -1 - constraint.event_dim))
+    if isinstance(constraint, constraints.independent):
+        return greatest_of(constraint.base_constraint)
+    if constraint is constraints.boolean:
+        return 1.0
+    bound: Tensor | float = getattr(constraint, "upper_bound", math.inf)
+    return bound
+
+
+def is_discrete(name: str) -> bool:
+    """Return whether a support of that name, as `support_name` gives it, is discrete."""
+    return name.partition("(")[0] in _DISCRETE
+
+
 def _digits(number: float) -> str:
     return str(int(number)) if number.is_integer() and abs(number) < 1e15 else repr(number)
 
 
-def _innermost(constraint: Constraint) -> Constraint:
+def innermost(constraint: Constraint) -> Constraint:
+    """Return the support of one entry of events whose entries are independent."""
     while isinstance(constraint, constraints.independent | MixtureSameFamilyConstraint):
         constraint = constraint.base_constraint
     return constraint

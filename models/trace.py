@@ -2,11 +2,12 @@
 
 A `Reader` answers every latent site with a value and collects, in program order, the parameters,
 their supports and log |det J|, the log-prior and log-likelihood factors, the discrete latents to
-sum out and the deterministic sites. Where a latent's value comes from is the reader's supply: a
-slice of an unconstrained vector, a given constrained value, or a draw from the prior. Because the
-support is taken from the distribution as it stands in that run, bounds may depend on other
-parameters (`Uniform(low, high)` of latents); the map stays triangular, so its log |det J| is the
-sum over the sites.
+sum out and the deterministic sites. A discrete latent that cannot be summed out is an unknown like
+the continuous ones, whose coordinates are its values. Where a latent's value comes from is the
+reader's supply: a slice of an unconstrained vector, a given constrained value, or a draw from the
+prior. Because the support is taken from the distribution as it stands in that run, bounds may
+depend on other parameters (`Uniform(low, high)` of latents); the map stays triangular, so its
+log |det J| is the sum over the sites.
 
 This file is also the fence around Pyro's process-wide state: programs run with Pyro's and torch's
 validation off, one at a time, and the parameter store is never reached.
@@ -14,7 +15,7 @@ validation off, one at a time, and the parameter store is never reached.
 
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -26,10 +27,11 @@ from pyro.distributions.torch_distribution import TorchDistributionMixin
 from pyro.poutine.messenger import Messenger
 from torch import Tensor
 from torch.distributions.constraints import Constraint
+from torch.distributions.transforms import Transform, identity_transform
 
 from models.enumeration import Enumerated, Factor, Plate
 from models.errors import DefinitionError
-from models.supports import transform_to, unconstrained_shape
+from models.supports import innermost, transform_to, unconstrained_shape
 
 _PYRO_IS_PROCESS_WIDE = threading.RLock()
 _SYMMETRIC = (type(constraints.positive_definite), type(constraints.corr_matrix))
@@ -44,7 +46,7 @@ def fenced() -> Iterator[None]:
 
 @dataclass(frozen=True)
 class Unknown:
-    """A continuous latent, or a parameter without prior, as its site presents it."""
+    """A latent that is not summed out, or a parameter without prior, as its site presents it."""
 
     name: str
     constraint: Constraint
@@ -57,8 +59,20 @@ class Unknown:
     plates: frozenset[Plate]
 
     @property
+    def discrete(self) -> bool:
+        """Whether it is discrete: its coordinates are its values."""
+        return bool(self.constraint.is_discrete)
+
+    @property
+    def transform(self) -> Transform:
+        """The map from its coordinates to its value."""
+        return identity_transform if self.discrete else transform_to(self.constraint)
+
+    @property
     def unconstrained(self) -> torch.Size:
-        """Shape on the unconstrained scale."""
+        """Shape of its coordinates."""
+        if self.discrete:
+            return self.shape
         return torch.Size(unconstrained_shape(self.constraint, tuple(self.shape)))
 
 
@@ -90,7 +104,7 @@ class AbstractCoordinates(AbstractSupply):
     def answer(self, unknown: Unknown) -> Answer:
         """Return the value that the unconstrained one stands for."""
         z = self.unconstrained(unknown)
-        transform = transform_to(unknown.constraint)
+        transform = unknown.transform
         value = transform(z)
         log_det = transform.log_abs_det_jacobian(z, value)
         return Answer(z, value, log_det.sum(dtype=torch.float64))
@@ -154,7 +168,7 @@ class Given(AbstractCoordinates):
     def unconstrained(self, unknown: Unknown) -> Tensor:
         """Map the given value to the unconstrained scale."""
         value = self._values[unknown.name]
-        return transform_to(unknown.constraint).inv(value.reshape(unknown.shape))
+        return unknown.transform.inv(value.reshape(unknown.shape))
 
 
 class Prior(AbstractCoordinates):
@@ -172,7 +186,7 @@ class Prior(AbstractCoordinates):
             return self._inverse(unknown, unknown.init.to(self._device, self._dtype))
         if unknown.prior is not None:
             try:
-                return self._inverse(unknown, unknown.prior.sample())
+                return self._inverse(unknown, unknown.prior.sample().to(self._dtype))
             except NotImplementedError:
                 pass
         uniform = torch.rand(unknown.unconstrained, dtype=self._dtype, device=self._device)
@@ -180,7 +194,7 @@ class Prior(AbstractCoordinates):
 
     @staticmethod
     def _inverse(unknown: Unknown, value: Tensor) -> Tensor:
-        return transform_to(unknown.constraint).inv(value.expand(unknown.shape))
+        return unknown.transform.inv(value.expand(unknown.shape))
 
 
 @dataclass
@@ -221,6 +235,7 @@ class Reader(Messenger):  # type: ignore[misc]
         batch_rank: the number of batch dimensions in use; discrete latents are enumerated to the
             left of them. None: do not enumerate but answer with the first (or a sampled) value.
         sample_discrete: with `batch_rank` None: draw discrete latents instead of taking the first.
+        kept: discrete latents whose values come from the supply although they could be listed.
     """
 
     def __init__(
@@ -228,9 +243,11 @@ class Reader(Messenger):  # type: ignore[misc]
         supply: AbstractSupply,
         batch_rank: int | None = None,
         sample_discrete: bool = False,
+        kept: Collection[str] = (),
     ) -> None:
         super().__init__()
         self.reading = Reading()
+        self._kept = kept
         self._supply = supply
         self._batch_rank = batch_rank
         self._sample_discrete = sample_discrete
@@ -251,8 +268,8 @@ class Reader(Messenger):  # type: ignore[misc]
         self.reading.batch_rank = max(self.reading.batch_rank, len(fn.batch_shape))
         if msg["is_observed"]:
             return
-        discrete = bool(fn.support.is_discrete)
-        msg["value"] = self._discrete(msg) if discrete else self._continuous(msg)
+        listed = bool(fn.support.is_discrete) and self._listed(msg)
+        msg["value"] = self._enumerated(msg) if listed else self._unknown(msg)
         msg["done"] = True
 
     def _pyro_post_sample(self, msg: Any) -> None:
@@ -286,7 +303,7 @@ class Reader(Messenger):  # type: ignore[misc]
             raise DefinitionError("model", f"the name '{name}' is used twice; rename one of them")
         self._names.add(name)
 
-    def _continuous(self, msg: Any) -> Tensor:
+    def _unknown(self, msg: Any) -> Tensor:
         fn = msg["fn"]
         batch = fn.batch_shape
         if self._batch_rank is not None:
@@ -305,14 +322,22 @@ class Reader(Messenger):  # type: ignore[misc]
         self.reading.log_dets[unknown.name] = log_det
         return value
 
-    def _discrete(self, msg: Any) -> Tensor:
+    def _listed(self, msg: Any) -> bool:
+        """Whether a discrete latent is answered with its values in a list."""
         fn, name = msg["fn"], msg["name"]
-        if not fn.has_enumerate_support:
+        if fn.has_enumerate_support:
+            return name not in self._kept
+        if innermost(fn.support).event_dim:
             raise DefinitionError(
                 "model",
-                f"the discrete latent '{name}' has no finite list of values, so it cannot be "
-                "summed out; observe it, or replace it by a continuous latent",
+                f"the counts of the discrete latent '{name}' have a fixed total: they have no "
+                "finite list of values, and none varies alone; write Binomials, one after another, "
+                "or observe it, or replace it by a continuous latent",
             )
+        return False
+
+    def _enumerated(self, msg: Any) -> Tensor:
+        fn, name = msg["fn"], msg["name"]
         if self._batch_rank is None and self._sample_discrete:
             return fn.sample()
         support = fn.enumerate_support(expand=False)

@@ -16,6 +16,7 @@ from torch import Tensor
 from torch.fx import GraphModule
 
 from models.at_entries import AtEntries
+from models.blankets import Blankets, blankets_of
 from models.cache import Cache
 from models.compiled import (
     BatchFunction,
@@ -31,11 +32,13 @@ from models.cut.dissection import dissect
 from models.cut.surface import Surface
 from models.cut.tape import Tape, tape
 from models.density import AbstractLogDensity, Note, Target, Terms
+from models.dependence import MANY, NONE, dependence
 from models.derivatives.jacobian import jacobian
 from models.dimensions import Dims, Generic, dimensions
 from models.enumeration import Factor
 from models.estimate import Limits
-from models.evaluation import Evaluation, evaluate, total
+from models.evaluation import Evaluation, evaluate, summands, total
+from models.given import GivenProgram, given_name
 from models.information import expected
 from models.layout import Layout, survey
 from models.native.handle import DensityHandle
@@ -43,6 +46,7 @@ from models.native.program import NativeDensity, NativeProgram
 from models.native.values import UnsupportedError
 from models.precision import LowName, rounded_product
 from models.program import AbstractProgram
+from models.supports import greatest_of
 from models.trace import (
     AbstractSupply,
     Entries,
@@ -91,6 +95,8 @@ class TracedDensity(AbstractLogDensity):
         self.observations = layout.observations
         self.dim = layout.dim
         self.notes = layout.notes
+        #: What an engine that needs all discrete latents summed out says, where some are not.
+        self.refusal = layout.refusal
         #: Observed sites, in program order.
         self.observed = layout.observed
         #: Bytes of all intermediates of one evaluation at one point.
@@ -112,6 +118,9 @@ class TracedDensity(AbstractLogDensity):
         self._graphs, self._identity = graphs, identity
         self._recorded: dict[tuple[str, int], BatchFunction] = {}
         self._surfaces: dict[Target, Surface | None] = {}
+        self._blankets: Blankets | None = None
+        #: The density given discrete values, and these: the latest asked for.
+        self._given: tuple[Tensor, TracedDensity] | None = None
         #: The way to what is reported: not looked for yet, or one tape, or one None.
         self._way: tuple[Tape | None] | None = None
 
@@ -187,6 +196,84 @@ class TracedDensity(AbstractLogDensity):
         # Outside, so that callers get ordinary tensors of their own.
         return value.clone(), gradient.clone()
 
+    def given(self, values: Tensor) -> "TracedDensity":
+        """Return the density of the continuous unknowns given the discrete ones, `K` numbers."""
+        if self._given is not None and torch.equal(self._given[0], values):
+            return self._given[1]
+        discrete = [p for p in self.parameters if p.discrete]
+        program = GivenProgram(self._program, [p.name for p in discrete])
+        pieces = values.to(self.device, self.dtype).split([p.size for p in discrete])
+        inputs = dict(zip(self._names, self._arguments, strict=True))
+        for p, piece in zip(discrete, pieces, strict=True):
+            inputs[given_name(p.name)] = piece.reshape(p.shape)
+        data = {**self._static, **inputs}
+        identity = (self._identity, "given")
+        layout = self._graphs.get(
+            (identity, "layout"), lambda: survey(program, data, self._context, Limits())
+        )
+        density = TracedDensity(
+            program,
+            layout,
+            self._static,
+            inputs,
+            self._context,
+            (),
+            math.nan,
+            self._graphs,
+            identity,
+        )
+        self._given = (values, density)
+        return density
+
+    def scored(self, z: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the terms that `blankets` tells of, and the gradient of their sum.
+
+        No product is rounded.
+
+        Args:
+            z: `C x D`.
+
+        Returns:
+            `C x F` in float64, and `C x D` in `dtype`, without meaning for discrete coordinates.
+        """
+        terms, gradient = self._replay("scored", self._point_scored, z)
+        return terms, gradient
+
+    @property
+    def blankets(self) -> Blankets:
+        """Which terms of the log density hang on which discrete values.
+
+        Where there are none: which of them hang on which coordinates.
+        """
+        if self._blankets is None:
+            self._blankets = self._followed_blankets()
+        return self._blankets
+
+    def _followed_blankets(self) -> Blankets:
+        origin = torch.zeros(self.dim, dtype=self.dtype, device=self.device)
+        discrete = [n for n, p in enumerate(self.parameters) if p.discrete]
+        chosen = discrete or list(range(len(self.parameters)))
+        sizes = [self.parameters[n].size for n in chosen]
+
+        def told(z: Tensor) -> Tensor:
+            reading = self._exactly(z, self._arguments)
+            return torch.cat([*_flat(summands(reading)), _limits(reading)])
+
+        with fenced():
+            taken = tape(told, origin)
+            reading = self._exactly(origin, self._arguments)
+        count, limits = sum(part.numel() for part in summands(reading)), _limits(reading)
+        if taken is None:
+            # What hangs on what cannot be told: everything may.
+            everything = torch.full((count,), MANY)
+            own = dict.fromkeys(range(len(sizes)), everything)
+            return blankets_of(own, count, sizes, _limits(reading, numbers=True))
+        labels = dependence(taken, [range(p.offset, p.offset + p.size) for p in self.parameters])
+        for moving in labels.values():
+            limits = limits.masked_fill(moving[count:].to(limits.device) != NONE, math.inf)
+        own = {place: labels[n][:count] for place, n in enumerate(chosen) if n in labels}
+        return blankets_of(own, count, sizes, limits)
+
     def value(self, z: Tensor, target: Target = Target.POSTERIOR) -> Tensor:
         """Return the log density, `C` in float64."""
         surface = self._climbed(target)
@@ -256,7 +343,7 @@ class TracedDensity(AbstractLogDensity):
             twin._identity, twin._recorded = (self._identity, "exact"), {}
             twin._native, twin._native_target = None, None
             twin._build, twin._rough = None, None
-            twin._surfaces, twin._way = {}, None
+            twin._surfaces, twin._way, twin._given = {}, None, None
             twin.tier = "interpreted"
             self._exact = twin
         if self._build is not None and self._exact.tier != "compiled":
@@ -309,6 +396,8 @@ class TracedDensity(AbstractLogDensity):
         """
         if self.device.type != "cpu":
             raise UnsupportedError(f"the device {self.device}")
+        if any(p.discrete for p in self.parameters):
+            raise UnsupportedError("discrete latents that are not summed out")
         key = (self._identity, "native", str(target))
         with fenced():
             return self._graphs.get(key, lambda: self._generated(self._point_gradient(target)))
@@ -487,7 +576,7 @@ class TracedDensity(AbstractLogDensity):
 
     def _shown(self) -> Reading:
         """A reading in the model's own shapes: no discrete latent is enumerated."""
-        reader = Reader(Generic(self._context))
+        reader = Reader(Generic(self._context), kept=self._layout.kept)
         with fenced(), torch.enable_grad(), reader:
             self._program.run(self._data(self._arguments), self._quiet())
         return reader.reading
@@ -518,7 +607,7 @@ class TracedDensity(AbstractLogDensity):
         context: Context | None = None,
     ) -> Reading:
         rank = self._layout.batch_rank if enumerate_discrete else None
-        reader = Reader(supply, rank, sample_discrete=True)
+        reader = Reader(supply, rank, sample_discrete=True, kept=self._layout.kept)
         with fenced(), reader:
             self._program.run(self._data(arguments), context or self._quiet())
         return reader.reading
@@ -605,6 +694,18 @@ class TracedDensity(AbstractLogDensity):
 
         return gradient
 
+    def _point_scored(self, z: Tensor, *arguments: Tensor) -> tuple[Tensor, Tensor]:
+        def terms(point: Tensor) -> tuple[Tensor, Tensor]:
+            found = torch.cat(_flat(summands(self._exactly(point, arguments))))
+            return found.sum(), found
+
+        slope, found = torch.func.grad(terms, has_aux=True)(z)
+        return found, slope
+
+    def _exactly(self, z: Tensor, arguments: Sequence[Tensor]) -> Reading:
+        context = replace(self._quiet(), matmul=torch.matmul)
+        return self._read(self._pieces(z), arguments, context=context)
+
     def _point_rounded(self) -> PointFunction:
         """Value and gradient, both from rounded products."""
         value = self._point_value(Target.POSTERIOR, exact=False)
@@ -679,6 +780,27 @@ class TracedDensity(AbstractLogDensity):
 
     def _value_names(self) -> list[str]:
         return [p.name for p in self.parameters] + [d.name for d in self.deterministics]
+
+
+def _flat(parts: Sequence[Tensor]) -> list[Tensor]:
+    return [part.reshape(-1).to(torch.float64) for part in parts]
+
+
+def _limits(reading: Reading, numbers: bool = False) -> Tensor:
+    """Return the greatest value of every discrete entry, `K` in float64.
+
+    With `numbers`, only of those whose support has it as a plain number.
+    """
+    device = next(iter(reading.log_dets.values())).device
+    limits = [torch.zeros(0, dtype=torch.float64, device=device)]
+    for unknown in reading.unknowns:
+        if unknown.discrete:
+            found = greatest_of(unknown.constraint)
+            # What has more dimensions hangs on a latent that is summed out.
+            open_ = isinstance(found, Tensor) and (numbers or found.dim() > len(unknown.shape))
+            limit = torch.as_tensor(math.inf if open_ else found).to(device, torch.float64)
+            limits.append(limit.expand(unknown.shape).reshape(-1))
+    return torch.cat(limits)
 
 
 def _padded(z: Tensor) -> list[Tensor]:

@@ -150,7 +150,12 @@ def _compile(task: Task, artifacts: Artifacts, cache: Cache | None) -> CompiledD
     definition = _DEFINITION.validate_python(task.definition)
     data = read_input(artifacts, task.input_key, definition)
     return compile_model(
-        definition, data, precision_name=task.precision, cache=cache, seed=task.seed
+        definition,
+        data,
+        precision_name=task.precision,
+        cache=cache,
+        seed=task.seed,
+        discrete=_OPTIONS.validate_python(task.engine).discrete,
     )
 
 

@@ -25,7 +25,7 @@ def observations(definition: Any, data: Mapping[str, np.ndarray[Any, Any]]) -> d
     Raises:
         ModelError: the model or the data cannot be used.
     """
-    density = compile_model(definition, data)
+    density = compile_model(definition, data, discrete=True)
     return {
         "parameters": [parameter.name for parameter in density.parameters],
         "dims": {name: list(dims) for name, dims in density.dimensions().items()},
@@ -51,7 +51,7 @@ def log_likelihood(
     Raises:
         ModelError: the model or the data cannot be used.
     """
-    density = compile_model(definition, data)
+    density = compile_model(definition, data, discrete=True)
     values = {p.name: torch.from_numpy(unpack(points[p.name])) for p in density.parameters}
     count = len(next(iter(values.values())))
     at_once = max(1, min(count, BYTES // max(1, density.bytes)))

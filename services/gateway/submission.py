@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from models.density import Parameter
-from models.errors import DataError, TooLargeError, UnavailableError
+from models.errors import DataError, DefinitionError, TooLargeError, UnavailableError
 from models.stan.density import POINTWISE
 from services.gateway.bodies import JOB
 from services.gateway.caller import Caller
@@ -57,6 +57,7 @@ def submit(deps: Deps, caller: Caller, posted: Any, key: str | None) -> tuple[Jo
     data, dataset_key = bind(deps, owner, definition, body.data)
     description = deps.validator.check(definition, located(data, deps.artifacts))
     _check_language(body, definition, description)
+    _check_discrete(body, description)
     parameters = laid_out(description)
     body.engine.check(sum(p.size for p in parameters), description["plates"])
     body.engine.check_parameters(parameters)
@@ -177,6 +178,13 @@ def _check_memory(body: JobRequest, description: Mapping[str, Any], limit: int) 
                 f"this run would hold about {size / 2**30:.1f} GiB at a time for {dim} unknowns, "
                 f"and the limit is {limit / 2**30:g} GiB; write a smaller or plainer one",
             )
+
+
+def _check_discrete(body: JobRequest, description: Mapping[str, Any]) -> None:
+    """Refuse discrete latents that cannot be summed out, where an engine needs that."""
+    refusal = description["refusal"]
+    if refusal is not None and not body.engine.discrete:
+        raise DefinitionError(refusal["path"], refusal["message"])
 
 
 def check_draws(engine: Any, description: Mapping[str, Any], limit: int, path: str) -> None:

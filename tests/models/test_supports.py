@@ -10,6 +10,8 @@ from models.supports import (
     BOUNDED,
     PLAIN,
     constraint_from_name,
+    greatest_of,
+    is_discrete,
     make_constraint,
     number_of,
     support_name,
@@ -121,6 +123,29 @@ def test_discrete_supports_have_no_unconstrained_space(name: str) -> None:
     fn = make(name, (), arguments, dtype=torch.float64, device=CPU)
     with pytest.raises(DefinitionError, match="no continuous unconstrained space"):
         transform_to(fn.support)
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "expected"),
+    [
+        ("Poisson", {"rate": 1}, float("inf")),
+        ("Bernoulli", {"probs": 0.5}, 1.0),
+        ("Categorical", {"probs": (0.2, 0.3, 0.5)}, 2),
+        ("Binomial", {"total_count": (3, 5), "probs": 0.5}, [3.0, 5.0]),
+    ],
+)
+def test_discrete_supports_know_their_greatest_value(
+    name: str, arguments: dict[str, object], expected: object
+) -> None:
+    fn = make(name, (), arguments, dtype=torch.float64, device=CPU)
+    for support in (fn.support, constraints.independent(fn.support, 1)):
+        found = greatest_of(support)
+        assert (found.tolist() if isinstance(found, Tensor) else found) == expected
+        assert is_discrete(support_name(support))
+
+
+def test_continuous_supports_are_not_discrete() -> None:
+    assert not any(is_discrete(name) for name in ("real", "interval(0, 2)", "simplex"))
 
 
 @pytest.mark.parametrize(

@@ -77,6 +77,45 @@ def test_intervals_and_tests_are_written_as_they_are_read(house: House) -> None:
     assert mle["concavity"]["verdict"] == "concave"
 
 
+#: A count of which four tenths are seen.
+COUNTED = {
+    "language": "graph",
+    "plates": {"row": "len(y)"},
+    "sites": [
+        {"name": "n", "distribution": "Poisson", "args": {"rate": 6}, "plates": ["row"]},
+        {
+            "name": "y",
+            "distribution": "Binomial",
+            "args": {"total_count": "n", "probs": 0.4},
+            "plates": ["row"],
+            "observed": "y",
+        },
+    ],
+}
+
+
+def test_discrete_unknowns_have_a_result_of_vi(house: House) -> None:
+    engine = {"kind": "vi", "steps": 40, "draws": 500}
+    task = house.task(engine, definition=COUNTED, data={"y": [2, 5]}, tier="interpreted")
+    receipt = execute(task, lambda kind, payload: None, Script())
+    assert (receipt.state, receipt.error) == ("succeeded", None)
+    result = json.loads(house.artifacts.get(f"{task.prefix}/result.json"))
+    # What is not seen is Poisson with mean 3.6.
+    error = (3.6 / 500) ** 0.5
+    assert result["summary"]["n"]["mean"] == pytest.approx([5.6, 8.6], abs=4.5 * error)
+    assert result["elbo"]["standard_error"] < 1e-3
+    assert result["elbo"]["pareto_k"] < 0.5
+    assert [w["code"] for w in result["diagnostics"]["warnings"]] == ["not_summed_out"]
+
+
+def test_discrete_unknowns_fail_elsewhere_in_a_sentence(house: House) -> None:
+    task = house.task({"kind": "nuts"}, definition=COUNTED, data={"y": [2, 5]})
+    receipt = execute(task, lambda kind, payload: None, Script())
+    assert receipt.state == "failed"
+    assert receipt.error is not None
+    assert "'n' has no finite list of values" in str(receipt.error)
+
+
 def test_minibatches_of_what_has_no_rows_fail_in_a_sentence(house: House) -> None:
     engine = {"kind": "mle", "optimizer": "adam", "minibatch": 2}
     source = "def model(y, sigma):\n    a = pyro.param('a', torch.tensor(0.0))\n" + (

@@ -29,6 +29,9 @@ class EngineOptions(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
+    #: Whether the engine serves discrete latents that cannot be summed out.
+    discrete: ClassVar[bool] = False
+
     def check(self, dim: int, plates: Plates | None = None) -> None:
         """Refuse, before anything runs, a model that these options cannot serve.
 

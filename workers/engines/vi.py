@@ -12,9 +12,9 @@ import torch
 from models.density import AbstractLogDensity
 from workers.engines.engine import AbstractEngine, Draws, Info
 from workers.engines.kernels import variational
-from workers.engines.kernels.variational import ViState
 from workers.engines.kernels.vi_options import ViOptions
 from workers.engines.kernels.vi_report import conclude
+from workers.engines.kernels.vi_state import ViState
 from workers.results import Findings, Outcome
 
 __all__ = ["Vi", "ViOptions"]

@@ -373,6 +373,10 @@ def test_bad_circumstances_are_refused(web: Web, deps: Deps, name: str) -> None:
     refuse(web, deps, job(EIGHT_SCHOOLS, DATA, **more), path)
 
 
+#: A count that is not seen, in two languages.
+COUNTS = graph(MU, site("k", "Poisson", rate=2), site("y", loc="mu + k", scale=1, observed="y"))
+PYRO_K = "k = pyro.sample('k', dist.Poisson(2.))"
+COUNTS_PYRO = pyro(PYRO_MU, PYRO_K, PYRO_Y.replace("mu", "mu + k"))
 #: Options -> model, and what its refusal says.
 UNSERVED: dict[str, tuple[dict[str, Any], Any, tuple[str, ...]]] = {
     "a flow in one dimension": ({"guide": "flow"}, GOOD, ("'mu'", "'mean_field'")),
@@ -391,6 +395,12 @@ UNSERVED: dict[str, tuple[dict[str, Any], Any, tuple[str, ...]]] = {
         graph(MU, site("k", "Poisson", rate=2), site("y", loc="mu + k", scale=1, observed="y")),
         ("'k'", "continuous latent"),
     ),
+    "a way from the noise to a discrete latent": (
+        {"estimator": "reparameterized"},
+        COUNTS,
+        ("'k'", "'reparameterized'", "'auto' or 'score_function'"),
+    ),
+    "the mode of a discrete latent": ({"guide": "delta"}, COUNTS, ("'k'", "write 'auto'")),
 }
 
 
@@ -401,6 +411,29 @@ def test_a_guide_that_cannot_serve_the_model_is_refused(web: Web, deps: Deps, na
     found = refuse(web, deps, job(model, data, engine={"kind": "vi", **options}), "")
     message = found["errors"][0]["message"]
     assert all(part in message for part in said), message
+
+
+@pytest.mark.parametrize("kind", sorted({*ENGINES, "auto"} - {"vi", "stan"}))
+def test_a_discrete_latent_without_a_list_of_values_is_told_who_serves_it(
+    web: Web, deps: Deps, kind: str
+) -> None:
+    found = refuse(web, deps, job(COUNTS, Y, engine={"kind": kind}), "model")
+    message = found["errors"][0]["message"]
+    assert "'k' has no finite list of values" in message
+    assert "the engine 'vi' serves it" in message
+
+
+@pytest.mark.parametrize("model", [COUNTS, COUNTS_PYRO], ids=["graph", "pyro"])
+@pytest.mark.parametrize("options", [{}, {"estimator": "score_function"}], ids=["auto", "named"])
+def test_a_discrete_latent_without_a_list_of_values_is_served(
+    web: Web, model: Any, options: dict[str, Any]
+) -> None:
+    answer = web.post("/v1/jobs", job(model, Y, engine={"kind": "vi", **options}))
+    assert answer.status_code == 202
+    described = web.post("/v1/models", {"definition": model, "data": Y})
+    assert described.status_code in (200, 201)
+    found = {p["name"]: p for p in described.json()["parameters"]}
+    assert found["k"]["support"] == "nonnegative_integer"
 
 
 def test_a_guide_by_plate_is_accepted(web: Web) -> None:

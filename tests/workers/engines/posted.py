@@ -33,7 +33,11 @@ def posted(
     """Return the density of a program's text; a compiled one needs a compiler."""
     definition = parse_definition({"language": "pyro", "source": source})
     density = compile_model(
-        definition, load_data(dict(data)), precision_name=precision_name, cache=KEPT
+        definition,
+        load_data(dict(data)),
+        precision_name=precision_name,
+        cache=KEPT,
+        discrete=True,
     )
     if tier == "compiled":
         if find_compiler() is None:

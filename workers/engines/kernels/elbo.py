@@ -4,7 +4,9 @@ Kingma and Welling, Auto-encoding variational Bayes (2014), eq. 7; Kucukelbir et
 differentiation variational inference, JMLR 18 (2017), eq. 5: the entropy of a normal is exact.
 The others: Roeder, Wu and Duvenaud, Sticking the landing (2017); Mohamed et al., Monte Carlo
 gradient estimation in machine learning, JMLR 21 (2020), with the baseline of Kool, van Hoof and
-Welling (2019), the mean of the other particles; Burda, Grosse and Salakhutdinov, Importance
+Welling (2019), the mean of the other particles, and of independent normals Rao-Blackwellised as in
+Ranganath, Gerrish and Blei, Black box variational inference (2014), eq. 6: a coordinate's score is
+weighed by the terms alone that it takes part in; Burda, Grosse and Salakhutdinov, Importance
 weighted autoencoders (2016); Li and Turner, Renyi divergence variational inference (2016); Tucker
 et al., Doubly reparameterized gradient estimators (2019).
 
@@ -15,6 +17,7 @@ gradient of `l` along the way from the noise while the parameters in log q stand
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
@@ -22,6 +25,7 @@ import torch
 from torch import Tensor
 
 from models.density import AbstractLogDensity
+from models.traced import TracedDensity
 from workers.engines.kernels.frame import Frame
 from workers.engines.kernels.guide import (
     AbstractGuide,
@@ -29,8 +33,10 @@ from workers.engines.kernels.guide import (
     AbstractNormal,
     Parameters,
     independent_normal,
+    lead,
     standard_normal,
 )
+from workers.engines.kernels.guides import MeanField
 from workers.engines.kernels.objective import log_density
 from workers.engines.kernels.rounding import Sloped
 
@@ -85,7 +91,11 @@ def estimate_elbo(
     source = standard_normal if ascent.plain else independent_normal
     noise = source(generator, particles, like)
     w = guide.place(parameters, noise)
-    value, gradient = density.value_and_grad(frame.place(w), guide.target)
+    own = None
+    if ascent.estimator == "score_function" and isinstance(guide, MeanField):
+        value, gradient, own = _by_coordinate(density, frame.place(w))
+    else:
+        value, gradient = density.value_and_grad(frame.place(w), guide.target)
     gradient = frame.pull(gradient)
     if ascent.plain:
         bound = value.mean() + _spread(guide, frame, guide.entropy(parameters, noise))
@@ -98,10 +108,22 @@ def estimate_elbo(
         assert isinstance(guide, AbstractNormal)
         ratio = value - guide.log_prob(parameters, noise, w) + frame.log_det()
         bound = _bound(ratio, ascent)
-        uphill = _uphill(guide, parameters, noise, w, gradient, ratio, ascent)
+        if own is not None:
+            assert isinstance(guide, MeanField)
+            uphill = guide.score_apart(parameters, w, own)
+        else:
+            uphill = _uphill(guide, parameters, noise, w, gradient, ratio, ascent)
     # A sum is finite where its terms are: one look at the device for all of them.
     usable = bool(torch.stack([g.sum() for g in uphill]).isfinite().all())
     return Estimate(float(bound) if usable else float("nan"), uphill)
+
+
+def _by_coordinate(density: Sloped, z: Tensor) -> tuple[Tensor, Tensor, Tensor | None]:
+    """Return log density and gradient, and the terms of each coordinate, `S x D`, if known."""
+    if not isinstance(density, TracedDensity):
+        return (*density.value_and_grad(z), None)
+    terms, gradient = density.scored(z)
+    return terms.sum(1), gradient, density.blankets.sums(terms)
 
 
 def _spread(guide: AbstractGuide, frame: Frame, of_w: Tensor) -> Tensor:
@@ -129,8 +151,7 @@ def _uphill(
     """Return the bound's gradient; `gradient`: `S x D` is that of the log density by `w`."""
     count = len(ratio)
     if ascent.estimator == "score_function":
-        others = (ratio.sum() - ratio) / (count - 1)
-        return guide.score(parameters, w, (ratio - others) / count)
+        return guide.score(parameters, w, lead(ratio) / count)
     order = ascent.order
     share = ((1.0 - order) * ratio).softmax(0)
     along = gradient - guide.slope(parameters, w)
@@ -160,6 +181,14 @@ def gradient_variance(
         estimate_elbo(density, guide, frame, parameters, generator, particles, ascent)
         for _ in range(repeats)
     ]
+    return variance_of(found)
+
+
+def variance_of(found: Sequence[Estimate]) -> float | None:
+    """Return the variance of estimates of one gradient, summed over the parameters.
+
+    None where one was not finite.
+    """
     if not all(math.isfinite(one.elbo) for one in found):
         return None
     rows = torch.stack([torch.cat([g.reshape(-1) for g in one.gradient]) for one in found])

@@ -135,6 +135,11 @@ def standard_normal(generator: torch.Generator, count: int, like: Tensor) -> Ten
     return torch.cat([half, -half])[:count]
 
 
+def lead(excess: Tensor) -> Tensor:
+    """Return how far each particle is ahead of the mean of the others: `S x ...` from `S x ...`."""
+    return excess - (excess.sum(0) - excess) / (len(excess) - 1)
+
+
 def independent_normal(generator: torch.Generator, count: int, like: Tensor) -> Tensor:
     """Return `count x D` noise whose rows have nothing to do with each other."""
     return torch.randn(

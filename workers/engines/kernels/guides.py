@@ -14,7 +14,13 @@ from workers.engines.kernels.arrow import arrow_of, factor
 from workers.engines.kernels.delta import Delta
 from workers.engines.kernels.flow import Flow
 from workers.engines.kernels.frame import Frame
-from workers.engines.kernels.guide import AbstractGuide, AbstractNatural, AbstractNormal, Parameters
+from workers.engines.kernels.guide import (
+    AbstractGuide,
+    AbstractNatural,
+    AbstractNormal,
+    Parameters,
+    lead,
+)
 from workers.engines.kernels.structured import Structured
 
 CPU = torch.device("cpu")
@@ -42,6 +48,24 @@ class MeanField(AbstractNatural):
     def distribution(self, parameters: Parameters) -> dist.TorchDistribution:
         loc, log_scale = (p.to(torch.float64) for p in parameters)
         return dist.Normal(loc, log_scale.exp(), validate_args=False).to_event(1)
+
+    def score_apart(self, parameters: Parameters, w: Tensor, own: Tensor) -> Parameters:
+        """Return the gradient of the ELBO, each coordinate's score weighed by its own terms.
+
+        The mean of the other particles' is a baseline.
+
+        Args:
+            parameters: of the guide.
+            w: `S x D`.
+            own: by coordinate, the sum of the log density's terms that it takes part in: `S x D`.
+        """
+        loc, log_scale = (p.to(torch.float64) for p in parameters)
+        away = (w - loc) / log_scale.exp()
+        excess = own + 0.5 * away**2 + log_scale
+        share = lead(excess) / len(w)
+        by_loc = (share * away).sum(0) / log_scale.exp()
+        by_scale = (share * (away**2 - 1.0)).sum(0)
+        return by_loc.to(w.dtype), by_scale.to(w.dtype)
 
     def bend(self, parameters: Parameters, noise: Tensor, gradient: Tensor) -> Parameters:
         slope = parameters[1].exp() * gradient
@@ -143,6 +167,8 @@ def _rank(dim: int) -> int:
 
 
 GuideName = Literal["mean_field", "full_rank", "low_rank", "structured", "flow", "delta"]
+#: What may be asked for: `auto` is `mean_field`, and serves discrete unknowns besides.
+GuideChoice = Literal["auto", GuideName]
 GUIDES: dict[str, type[AbstractGuide]] = {
     "mean_field": MeanField,
     "full_rank": FullRank,

@@ -1,38 +1,38 @@
 """The phases of a variational fit: seek, settle, fit, draw.
 
+With discrete unknowns the first two are on the continuous ones given values of the others, in turns
+with a search for these (`cell_search`), and the fit is on both (`mixed`).
+
 State is immutable and holds the generator's state, so a fit continues from any state bit for bit.
 """
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import torch
 from torch import Tensor
 
 from models.density import AbstractLogDensity
+from models.mixed import MixedDensity, mixed_of
 from models.rows import Rows
 from workers.engines.engine import Info
-from workers.engines.kernels import rounding
-from workers.engines.kernels.adam import AdamState, start_adam, step_adam
-from workers.engines.kernels.elbo import estimate_elbo, gradient_variance, log_weights
+from workers.engines.kernels import mixed_fit, rounding
+from workers.engines.kernels.adam import start_adam, step_adam
+from workers.engines.kernels.cell_search import first_values
+from workers.engines.kernels.elbo import estimate_elbo, gradient_variance, log_weights, variance_of
 from workers.engines.kernels.frame import Frame
 from workers.engines.kernels.guide import AbstractGuide, AbstractNatural, Parameters
 from workers.engines.kernels.guides import GUIDES, build_guide
 from workers.engines.kernels.initial import find_initial
 from workers.engines.kernels.minibatches import Sampled, in_blocks, model_of, of_some, rows_of
-from workers.engines.kernels.plateau import Plateau, follow, last_windows
+from workers.engines.kernels.plateau import follow, last_windows
 from workers.engines.kernels.rounding import Sloped
 from workers.engines.kernels.scaler import Scaler, follow_scale
 from workers.engines.kernels.schedule import factor, start_plateau
-from workers.engines.kernels.seek import CLIMB, POLISH, SeekState, start_seek, step_seek
-from workers.engines.kernels.settle import (
-    SETTLE,
-    SettleState,
-    settled,
-    start_settle,
-    step_settle,
-)
+from workers.engines.kernels.seek import CLIMB, POLISH, start_seek, step_seek
+from workers.engines.kernels.settle import SETTLE, settled, start_settle, step_settle
 from workers.engines.kernels.vi_options import ViOptions
+from workers.engines.kernels.vi_state import Fit, ViState
 from workers.results import Outcome
 
 #: The trace has a point for every so many steps, and no more than `LONGEST` points.
@@ -41,61 +41,8 @@ TRACE_EVERY, LONGEST = 10, 2000
 BLOCK, JUDGED_BY = 250, 4000
 #: Estimates in a row that may be not finite; and gradients that their variance is measured from.
 PATIENCE, MEASURED = 100, 32
-
-
-@dataclass(frozen=True)
-class Fit:
-    """Adam on the guide's parameters."""
-
-    frame: Frame
-    parameters: Parameters
-    adam: AdamState
-    plateau: Plateau
-    steps: int
-    #: Sum of the iterates at the lowest learning rate, and how many they are.
-    summed: Parameters
-    count: int
-    #: ELBO estimates since the last point of the trace.
-    recent: tuple[float, ...] = ()
-    trace: tuple[tuple[int, float], ...] = ()
-    #: Estimates in a row that were not finite.
-    lost: int = 0
-    #: Of the gradient's estimate where the fit ended, summed over the parameters.
-    variance: float | None = None
-    #: Of a fit in low precision, now and at the points of the trace.
-    scaler: Scaler | None = None
-    scalers: tuple[Scaler, ...] = ()
-
-    @property
-    def average(self) -> Parameters:
-        """The averaged parameters, or the present ones where there is no average yet."""
-        if not self.count:
-            return self.parameters
-        return tuple(s / self.count for s in self.summed)
-
-
-@dataclass(frozen=True)
-class ViState:
-    """All that moves in a variational fit: the checkpoint."""
-
-    seek: SeekState
-    #: None while seeking.
-    settle: SettleState | None
-    #: None before seeking and settling are over.
-    fit: Fit | None
-    #: Log importance weights of the draws made so far, float64.
-    weights: Tensor
-    #: The random generator's state, bytes; and what it was before the first step.
-    random: Tensor
-    origin: Tensor
-    #: Steps made, over all phases.
-    done: int
-    #: How the fit ended; None before.
-    outcome: Outcome | None
-    #: Where low precision ended in numbers that are not finite; the fit then began again without.
-    failed: Scaler | None = None
-    #: With minibatches: which data are by row.
-    rows: Rows | None = None
+#: Turns of seeking continuous unknowns given discrete ones.
+TURNS = 3
 
 
 def begin(options: ViOptions, density: AbstractLogDensity, generator: torch.Generator) -> ViState:
@@ -106,7 +53,11 @@ def begin(options: ViOptions, density: AbstractLogDensity, generator: torch.Gene
         DefinitionError: the guide cannot serve the model.
     """
     options.check(density.dim, {p.name: p.plates for p in density.parameters})
+    options.check_parameters(density.parameters)
     origin = generator.get_state()
+    mixed = mixed_of(density)
+    if mixed is not None:
+        return _begin_mixed(options, mixed, generator)
     rows = None if options.minibatch is None else rows_of(density)
     near = _near(options, density, rows, origin)
     point = find_initial(near, generator, options.particles)
@@ -126,9 +77,12 @@ def advance(
     draws, elbo = None, None
     fit = state.fit
     if fit is None:
-        near = _near(options, density, state.rows, state.origin)
-        step = _seek if state.settle is None else _settle
-        state = step(options, near, state, generator)
+        mixed = mixed_of(density)
+        if mixed is None:
+            near = _near(options, density, state.rows, state.origin)
+            state = _before(options, near, state, generator)
+        else:
+            state = _before_mixed(options, mixed, state, generator)
     elif state.outcome is None:
         state, elbo = _fit(options, density, state, fit, generator)
     else:
@@ -153,6 +107,41 @@ def _again(
     generator = torch.Generator(density.device)
     generator.set_state(state.origin)
     return replace(begin(options, density.exact, generator), done=state.done, failed=failed)
+
+
+def _begin_mixed(options: ViOptions, mixed: MixedDensity, generator: torch.Generator) -> ViState:
+    origin, device = generator.get_state(), mixed.density.device
+    values = first_values(mixed, generator, options.particles)
+    weights = torch.empty(0, dtype=torch.float64, device=device)
+    if mixed.dim:
+        near = mixed.given(values)
+        point = find_initial(near, generator, options.particles)
+        seek = start_seek(near, _guide(options, near), point.z)
+        random = generator.get_state()
+        return ViState(seek, None, None, weights, random, origin, 0, None, values=values)
+    nothing = torch.empty(0, dtype=mixed.density.dtype, device=device)
+    fit = _start(options, mixed.density, Frame(nothing, nothing))
+    fit, modes, _ = mixed_fit.lay(mixed, fit, values, generator, options.particles)
+    random = generator.get_state()
+    return ViState(None, None, fit, weights, random, origin, 0, None, values=modes)
+
+
+def _before_mixed(
+    options: ViOptions, mixed: MixedDensity, state: ViState, generator: torch.Generator
+) -> ViState:
+    """Seek or settle given discrete values; then look for better ones."""
+    assert state.values is not None
+    near = mixed.given(state.values)
+    state = _before(options, near, state, generator)
+    if state.fit is None or state.values is None:
+        return state
+    fit, modes, z = mixed_fit.lay(mixed, state.fit, state.values, generator, options.particles)
+    state = replace(state, fit=fit, values=modes, turns=state.turns + 1)
+    if state.turns == TURNS:
+        return state
+    near = mixed.given(modes)
+    seek = start_seek(near, _guide(options, near), z)
+    return replace(state, seek=seek, settle=None, fit=None)
 
 
 def _near(
@@ -180,16 +169,25 @@ def _ground(
 
 
 def _guide(options: ViOptions, density: AbstractLogDensity) -> AbstractGuide:
-    return build_guide(options.guide, density.parameters, density.device)
+    return build_guide(options.family, density.parameters, density.device)
 
 
 def _particles(options: ViOptions, guide: AbstractGuide) -> int:
     return 1 if guide.point else options.particles
 
 
+def _before(
+    options: ViOptions, density: AbstractLogDensity, state: ViState, generator: torch.Generator
+) -> ViState:
+    """Make one step before the fit."""
+    step = _seek if state.settle is None else _settle
+    return step(options, density, state, generator)
+
+
 def _seek(
     options: ViOptions, density: AbstractLogDensity, state: ViState, generator: torch.Generator
 ) -> ViState:
+    assert state.seek is not None
     guide = _guide(options, density)
     seek = step_seek(density, guide, state.seek, generator)
     if not seek.done:
@@ -231,17 +229,19 @@ def _fit(
     fit: Fit,
     generator: torch.Generator,
 ) -> tuple[ViState, tuple[int, float] | None]:
-    guide = _guide(options, density)
-    particles = _particles(options, guide)
-    estimate = estimate_elbo(
-        _ground(options, density, state.rows, fit, generator),
-        guide,
-        fit.frame,
-        fit.parameters,
-        generator,
-        particles,
-        options.ascent,
-    )
+    guide, mixed = _guide(options, density), mixed_of(density)
+    if mixed is None:
+        estimate = estimate_elbo(
+            _ground(options, density, state.rows, fit, generator),
+            guide,
+            fit.frame,
+            fit.parameters,
+            generator,
+            _particles(options, guide),
+            options.ascent,
+        )
+    else:
+        estimate = mixed_fit.estimate(mixed, fit, fit.parameters, generator, options.particles)
     fit = replace(fit, steps=fit.steps + 1)
     usable = math.isfinite(estimate.elbo)
     if fit.scaler is not None:
@@ -252,14 +252,22 @@ def _fit(
         outcome = Outcome.NON_FINITE if fit.lost > PATIENCE else _end(options, fit)
         return replace(state, fit=fit, outcome=outcome), None
     fit = _average(_climb(options, guide, fit, estimate.gradient), options)
-    size = sum(p.numel() for p in fit.parameters)
-    least = last_windows(size, options.particles, options.steps)
+    least = last_windows(_size(fit), options.particles, options.steps)
     plateau = follow(fit.plateau, estimate.elbo, options.tolerance, least)
+    if mixed is not None and plateau.level > fit.plateau.level:
+        fit = mixed_fit.lay_anew(mixed, fit, generator, options.particles)
     fit, point = _trace(replace(fit, plateau=plateau), estimate.elbo, options)
     outcome = _end(options, fit)
     if outcome is not None:
         fit = replace(fit, variance=_variance(options, density, state.rows, fit, generator))
     return replace(state, fit=fit, outcome=outcome), point
+
+
+def _size(fit: Fit) -> int:
+    """Return how many parameters move the bound: of a discrete entry's cells about two."""
+    if fit.cells is None:
+        return sum(p.numel() for p in fit.parameters)
+    return sum(p.numel() for p in fit.parameters[:-1]) + 2 * len(fit.cells.start)
 
 
 def _climb(options: ViOptions, guide: AbstractGuide, fit: Fit, uphill: Parameters) -> Fit:
@@ -282,6 +290,15 @@ def _variance(
     """Measure the gradient's estimate, with numbers that nobody else will see."""
     own = torch.Generator(density.device)
     own.set_state(generator.get_state())
+    mixed = mixed_of(density)
+    if mixed is not None:
+        average = fit.average
+        return variance_of(
+            [
+                mixed_fit.estimate(mixed, fit, average, own, options.particles)
+                for _ in range(MEASURED)
+            ]
+        )
     guide = _guide(options, density)
     particles = _particles(options, guide)
     return gradient_variance(
@@ -330,18 +347,28 @@ def _draw(
     guide, made = _guide(options, density), len(state.weights)
     limit = options.draws if made < options.draws else _wanted(options)
     count = min(BLOCK, limit - made)
+    mixed = mixed_of(density)
+    if mixed is not None:
+        z, weights = mixed_fit.weigh(mixed, fit, generator, count, options.particles)
+        return _drawn(options, state, z, weights)
     if state.rows is not None and options.minibatch is not None:
         density = in_blocks(density, state.rows, options.minibatch)
     z, weights = log_weights(
         density, guide, fit.frame, fit.average, generator, count, options.particles
     )
-    state = replace(state, weights=torch.cat([state.weights, weights]))
-    return state, z[None] if made < options.draws else None
+    return _drawn(options, state, z, weights)
+
+
+def _drawn(
+    options: ViOptions, state: ViState, z: Tensor, weights: Tensor
+) -> tuple[ViState, Tensor | None]:
+    draws = z[None] if len(state.weights) < options.draws else None
+    return replace(state, weights=torch.cat([state.weights, weights])), draws
 
 
 def _wanted(options: ViOptions) -> int:
     # A point is not judged.
-    return options.draws if GUIDES[options.guide].point else max(options.draws, JUDGED_BY)
+    return options.draws if GUIDES[options.family].point else max(options.draws, JUDGED_BY)
 
 
 def _info(
@@ -349,7 +376,8 @@ def _info(
 ) -> Info:
     blocks = math.ceil(_wanted(options) / BLOCK)
     left = math.ceil((_wanted(options) - len(state.weights)) / BLOCK)
-    total = CLIMB + POLISH + SETTLE + options.steps + blocks
+    before = (CLIMB + POLISH + SETTLE) * (1 if state.values is None else TURNS)
+    total = before + options.steps + blocks
     if state.outcome is not None:
         total = state.done + left
     progress = {"elbo": state.fit.trace[-1][1]} if state.fit and state.fit.trace else {}

@@ -1,15 +1,16 @@
 """Options of variational inference."""
 
-from collections.abc import Mapping
-from typing import Literal, Self
+from collections.abc import Mapping, Sequence
+from typing import ClassVar, Literal, Self
 
 from pydantic import ConfigDict, Field, model_validator
 
+from models.density import Parameter
 from models.errors import DefinitionError
 from workers.engines.engine import MATRICES, VECTORS, EngineOptions, Plates
 from workers.engines.kernels.elbo import Ascent, Bound, Estimator
 from workers.engines.kernels.entries import listed
-from workers.engines.kernels.guides import GuideName
+from workers.engines.kernels.guides import GuideChoice, GuideName
 from workers.engines.kernels.rounding import Asked
 from workers.engines.kernels.schedule import Schedule
 
@@ -20,6 +21,13 @@ NATURAL = ("mean_field", "full_rank")
 CHOICES = ("mean_field", "full_rank", "low_rank")
 #: Numbers of a guide for every pair of unknowns: of a flow, those of its networks' layers.
 PAIRS = {"full_rank": 1, "flow": 48}
+#: By option: what serves discrete unknowns that are not summed out.
+DISCRETE: dict[str, tuple[str, ...]] = {
+    "guide": ("auto",),
+    "estimator": ("auto", "score_function"),
+    "objective": ("elbo",),
+    "optimizer": ("adam",),
+}
 
 
 class ViOptions(EngineOptions):
@@ -29,10 +37,14 @@ class ViOptions(EngineOptions):
         json_schema_extra={"examples": [{"kind": "vi", "guide": "full_rank", "steps": 5000}]}
     )
 
+    discrete: ClassVar[bool] = True
+
     kind: Literal["vi"] = "vi"
-    guide: GuideName = Field(
-        default="mean_field",
-        description="Family on the unconstrained space: independent normals (`mean_field`); a "
+    guide: GuideChoice = Field(
+        default="auto",
+        description="`auto`: `mean_field`, and beside it independent probabilities of the values "
+        "of discrete unknowns that cannot be summed out, for which it is the only choice. Else a "
+        "family on the unconstrained space: independent normals (`mean_field`); a "
         "multivariate normal (`full_rank`), or with few correlated directions (`low_rank`); one "
         "in which the elements of a plate are independent given what is outside of plates "
         "(`structured`); a normal bent by autoregressive networks (`flow`); one point, the most "
@@ -67,12 +79,15 @@ class ViOptions(EngineOptions):
         description="The bound that is climbed: `elbo`; or tighter ones that weigh particles, "
         "`renyi` of order 1/2 and `iwae`. The result's bound is the ELBO in any case.",
     )
-    estimator: Estimator = Field(
-        default="reparameterized",
-        description="Of the gradient: `reparameterized`, along the way from the noise; "
+    estimator: Literal["auto", Estimator] = Field(
+        default="auto",
+        description="Of the gradient: `auto`, which is `reparameterized`, and `score_function` for "
+        "discrete unknowns that cannot be summed out; `reparameterized`, along the way from the "
+        "noise; "
         "`sticking_the_landing` and `doubly_reparameterized`, without the noise that it has at the "
         "optimum, of the ELBO and of weighted bounds; `score_function`, of the ELBO, with the "
-        "other particles as a baseline.",
+        "other particles as a baseline, and of independent unknowns each weighed by the terms "
+        "alone that it takes part in; where there are discrete unknowns, of these alone.",
     )
     tolerance: float = Field(
         default=1e-3,
@@ -98,9 +113,15 @@ class ViOptions(EngineOptions):
     )
 
     @property
+    def family(self) -> GuideName:
+        """The guide of continuous unknowns."""
+        return "mean_field" if self.guide == "auto" else self.guide
+
+    @property
     def ascent(self) -> Ascent:
-        """What is climbed, and how its gradient is estimated."""
-        return Ascent(self.objective, self.estimator, self.optimizer == "natural_gradient")
+        """What is climbed, and how its gradient by continuous unknowns is estimated."""
+        estimator: Estimator = "reparameterized" if self.estimator == "auto" else self.estimator
+        return Ascent(self.objective, estimator, self.optimizer == "natural_gradient")
 
     @model_validator(mode="after")
     def _fit_together(self) -> Self:
@@ -109,7 +130,7 @@ class ViOptions(EngineOptions):
             "score_function": ("elbo",),
             "sticking_the_landing": ("elbo",),
             "doubly_reparameterized": ("renyi", "iwae"),
-        }[self.estimator]
+        }[self.ascent.estimator]
         if self.objective not in serves:
             raise ValueError(
                 f"the estimator '{self.estimator}' serves the objective {_or(serves)}, "
@@ -130,7 +151,7 @@ class ViOptions(EngineOptions):
         return self
 
     def _natural(self) -> None:
-        if self.guide not in NATURAL:
+        if self.family not in NATURAL:
             raise ValueError(
                 f"the optimizer 'natural_gradient' serves the guide {_or(NATURAL)}, "
                 f"not '{self.guide}'; write 'adam'"
@@ -173,6 +194,30 @@ class ViOptions(EngineOptions):
                 "engine.guide",
                 f"the guide 'structured' follows plates, and outside of plates is {outside}; put "
                 f"what there are many of in a plate, or write {_or(CHOICES)}",
+            )
+
+    def check_parameters(self, parameters: Sequence[Parameter]) -> None:
+        """Refuse what cannot serve discrete unknowns, where there are any.
+
+        Raises:
+            DefinitionError: with the path of the option.
+        """
+        names = [f"'{p.name}'" for p in parameters if p.discrete]
+        if not names:
+            return
+        told = f"{listed(names)} {'is' if len(names) == 1 else 'are'} discrete and not summed out"
+        instead = "or observe it, or replace it by a continuous latent"
+        for option, serves in DISCRETE.items():
+            value = getattr(self, option)
+            if value not in serves:
+                raise DefinitionError(
+                    f"engine.{option}",
+                    f"the {option} '{value}' is for continuous unknowns, and {told}; write "
+                    f"{_or(serves)}, {instead}",
+                )
+        if self.minibatch is not None:
+            raise DefinitionError(
+                "engine.minibatch", f"{told}, so there are no minibatches; leave it out"
             )
 
 

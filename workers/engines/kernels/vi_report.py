@@ -13,8 +13,8 @@ from workers.engines.kernels.guides import GUIDES
 from workers.engines.kernels.pareto import pareto_k
 from workers.engines.kernels.rounding import report, restart_warning
 from workers.engines.kernels.scaler import Scaler
-from workers.engines.kernels.variational import Fit, ViState
 from workers.engines.kernels.vi_options import ViOptions
+from workers.engines.kernels.vi_state import Fit, ViState
 from workers.results import Diagnostics, ElboResult, Findings, Outcome, Warning
 from workers.summaries import summarize
 
@@ -34,7 +34,7 @@ def conclude(
     draws: Draws,
 ) -> Findings:
     """Return the ELBO with its error, Pareto k, and the summary of the draws."""
-    weights, guide = state.weights, GUIDES[options.guide]
+    weights, guide = state.weights, GUIDES[options.family]
     elbo = _result(guide, state.fit, weights, state.failed)
     if guide.point:
         warnings = [*random_effect(density, guide.target), _POINT]

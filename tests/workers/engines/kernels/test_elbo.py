@@ -1,17 +1,27 @@
 """The ELBO of normals in closed form."""
 
 import math
+from dataclasses import dataclass
 
 import pytest
 import torch
 from torch import Tensor
 
+from models.density import AbstractLogDensity, Target
 from tests.workers.densities import FunctionDensity, GaussianDensity, half_space
+from tests.workers.engines.posted import posted
 from workers.engines.kernels.arrow import Arrow
-from workers.engines.kernels.elbo import Ascent, estimate_elbo, gradient_variance, log_weights
+from workers.engines.kernels.elbo import (
+    Ascent,
+    Estimator,
+    estimate_elbo,
+    gradient_variance,
+    log_weights,
+)
 from workers.engines.kernels.frame import Frame
 from workers.engines.kernels.guide import AbstractGuide, Parameters
 from workers.engines.kernels.guides import FullRank, LowRank, MeanField
+from workers.engines.kernels.rounding import Sloped
 from workers.engines.kernels.structured import Structured
 
 LOC = torch.tensor([3.0, -1.0], dtype=torch.float64)
@@ -164,3 +174,45 @@ def test_bounds_tighten_with_their_particles() -> None:
     few, many = mean(Ascent("iwae"), 4), mean(Ascent("iwae"), 64)
     renyi = mean(Ascent("renyi"), 4)
     assert elbo < renyi < few < many < 0.02
+
+
+ROWS = """
+def model(y):
+    with pyro.plate("row", len(y)):
+        x = pyro.sample("x", dist.Gamma(2.0, 1.0))
+        pyro.sample("y", dist.Normal(x, 0.5), obs=y)
+"""
+
+
+@dataclass(frozen=True)
+class Plain:
+    """A log density of which nothing but value and gradient is known."""
+
+    density: AbstractLogDensity
+
+    def value_and_grad(
+        self, z: Tensor, target: Target = Target.POSTERIOR, /
+    ) -> tuple[Tensor, Tensor]:
+        return self.density.value_and_grad(z, target)
+
+
+def test_what_a_coordinate_takes_no_part_in_is_no_noise_in_its_score() -> None:
+    y = [0.5 + 0.1 * n for n in range(20)]
+    density, guide = posted(ROWS, {"y": y}), MeanField()
+    frame = Frame(torch.tensor(y).double().log(), torch.full((20,), 0.3).double())
+    known = tuple(p + 0.2 for p in guide.start(frame))
+
+    def rows(climbed: Sloped, estimator: Estimator, seed: int) -> Tensor:
+        generator, ascent = torch.Generator().manual_seed(seed), Ascent("elbo", estimator)
+        found = [
+            estimate_elbo(climbed, guide, frame, known, generator, 8, ascent) for _ in range(400)
+        ]
+        return torch.stack([torch.cat(one.gradient) for one in found])
+
+    own = rows(density, "score_function", 0)
+    whole = rows(Plain(density), "score_function", 1)
+    way = rows(density, "reparameterized", 2)
+    for other in (whole, way):
+        error = ((own.var(0) + other.var(0)) / 400).sqrt()
+        assert bool(((own.mean(0) - other.mean(0)).abs() < 4.5 * error).all())
+    assert float(own.var(0).sum()) < 0.2 * float(whole.var(0).sum())

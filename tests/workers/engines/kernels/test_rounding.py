@@ -15,8 +15,9 @@ from tests.workers.engines.posted import LOGISTIC, logistic_data, posted
 from tests.workers.engines.runs import Finished, finished
 from workers.engines.kernels.rounding import Rough, first_scaler, ground, not_finite
 from workers.engines.kernels.scaler import start_scaler
-from workers.engines.kernels.variational import ViState, advance, begin
+from workers.engines.kernels.variational import advance, begin
 from workers.engines.kernels.vi_options import ViOptions
+from workers.engines.kernels.vi_state import ViState
 from workers.results import LowPrecision, Outcome
 
 #: Products far beyond what fp16 holds, 65 504, of numbers that it holds well.

@@ -4,8 +4,9 @@ import torch
 
 from tests.workers.densities import GaussianDensity
 from workers.engines.engine import Info
-from workers.engines.kernels.variational import ViState, advance, begin, complete
+from workers.engines.kernels.variational import advance, begin, complete
 from workers.engines.kernels.vi_options import ViOptions
+from workers.engines.kernels.vi_state import ViState
 from workers.results import Outcome
 
 DENSITY = GaussianDensity(torch.ones(2), torch.diag(torch.tensor([4.0, 0.25])))
