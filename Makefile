@@ -5,8 +5,6 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 BENCH_VENV := .venv-bench
 BENCH_STAMP := $(BENCH_VENV)/.installed
-HTTPSTAN_VENV := .venv-httpstan
-HTTPSTAN_STAMP := $(HTTPSTAN_VENV)/.installed
 # Of fuzzing, over all targets.
 SECONDS ?= 120
 MARKS := not slow and not acceptance and not ray and not postgres and not chaos
@@ -60,14 +58,8 @@ $(BENCH_STAMP): tests/benchmarks/requirements.txt
 	$(BENCH_VENV)/bin/python -m pip install --quiet --requirement tests/benchmarks/requirements.txt
 	touch $(BENCH_STAMP)
 
-load: install $(HTTPSTAN_STAMP)
+load: install $(BENCH_STAMP)
 	$(BIN)/python -m tests.load $(ARGS)
-
-# In an environment of its own: it wants other versions of what ours has.
-$(HTTPSTAN_STAMP): tests/load/requirements.txt
-	test -x $(HTTPSTAN_VENV)/bin/python || $(PYTHON) -m venv $(HTTPSTAN_VENV)
-	$(HTTPSTAN_VENV)/bin/python -m pip install --quiet --requirement tests/load/requirements.txt
-	touch $(HTTPSTAN_STAMP)
 
 # The long form of what the suite does with a few requests an operation.
 conformance: install
@@ -86,5 +78,5 @@ compose-test:
 	$(PYTHON) -m tests.compose
 
 clean:
-	rm -rf $(VENV) $(BENCH_VENV) $(HTTPSTAN_VENV) build dist *.egg-info
+	rm -rf $(VENV) $(BENCH_VENV) build dist *.egg-info
 	rm -rf .pytest_cache .mypy_cache .ruff_cache .fuzz

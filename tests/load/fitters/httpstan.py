@@ -1,4 +1,4 @@
-"""httpstan: `python -m httpstan` in an environment of its own, which compiles a model once."""
+"""httpstan: `python -m httpstan` in the peers' environment, which compiles a model once."""
 
 import contextlib
 import gzip
@@ -8,7 +8,6 @@ import os
 import subprocess
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,11 +15,11 @@ import numpy as np
 from services.gateway.examples import DATA
 from services.processes import end_with_parent
 from services.serve import free_port
+from tests.benchmarks.peers.registry import BENCH_PYTHON, ROOT
 from tests.load.fitters.fitter import NAMES, Array, Fitter, ask
 
-ROOT = Path(__file__).resolve().parents[3]
-#: The environment that `make load` makes.
-PYTHON = Path(os.environ.get("HTTPSTAN_PYTHON", ROOT / ".venv-httpstan" / "bin" / "python"))
+#: The environment of the benchmarks' peers, which `make load` makes too.
+PYTHON = BENCH_PYTHON
 PROGRAM = ROOT / "tests" / "benchmarks" / "stan" / "eight_schools.stan"
 #: Its own defaults.
 WARMUP, DRAWS = 1000, 1000
