@@ -6,13 +6,18 @@ Rao-Blackwellisation of the gradient (Ranganath, Gerrish and Blei, Black box var
 2014, section 3.1).
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from models.dependence import MANY, NONE, Labels
+from models.cut.tape import tape
+from models.dependence import MANY, NONE, Labels, dependence
+from models.points import Points
+from models.supports import greatest_of
+from models.trace import Reading, fenced
 
 
 @dataclass(frozen=True)
@@ -79,3 +84,51 @@ def blankets_of(labels: Labels, count: int, sizes: Sequence[int], limits: Tensor
         tuple(shared),
         limits,
     )
+
+
+def followed(points: Points, arguments: Sequence[Tensor]) -> Blankets:
+    """Return which terms of a program's log density hang on which discrete values.
+
+    Where there are none: which of them hang on which coordinates.
+    """
+    parameters, context = points.layout.parameters, points.context
+    origin = torch.zeros(points.layout.dim, dtype=context.dtype, device=context.device)
+    discrete = [n for n, p in enumerate(parameters) if p.discrete]
+    chosen = discrete or list(range(len(parameters)))
+    sizes = [parameters[n].size for n in chosen]
+
+    def told(z: Tensor) -> Tensor:
+        limits = _limits(points.exactly(z, arguments))
+        return torch.cat([points.summands(z, arguments), limits])
+
+    with fenced():
+        taken = tape(told, origin)
+        reading = points.exactly(origin, arguments)
+        count, limits = len(points.summands(origin, arguments)), _limits(reading)
+    if taken is None:
+        # What hangs on what cannot be told: everything may.
+        everything = torch.full((count,), MANY)
+        own = dict.fromkeys(range(len(sizes)), everything)
+        return blankets_of(own, count, sizes, _limits(reading, numbers=True))
+    labels = dependence(taken, [range(p.offset, p.offset + p.size) for p in parameters])
+    for moving in labels.values():
+        limits = limits.masked_fill(moving[count:].to(limits.device) != NONE, math.inf)
+    own = {place: labels[n][:count] for place, n in enumerate(chosen) if n in labels}
+    return blankets_of(own, count, sizes, limits)
+
+
+def _limits(reading: Reading, numbers: bool = False) -> Tensor:
+    """Return the greatest value of every discrete entry, `K` in float64.
+
+    With `numbers`, only of those whose support has it as a plain number.
+    """
+    device = next(iter(reading.log_dets.values())).device
+    limits = [torch.zeros(0, dtype=torch.float64, device=device)]
+    for unknown in reading.unknowns:
+        if unknown.discrete:
+            found = greatest_of(unknown.constraint)
+            # What has more dimensions hangs on a latent that is summed out.
+            open_ = isinstance(found, Tensor) and (numbers or found.dim() > len(unknown.shape))
+            limit = torch.as_tensor(math.inf if open_ else found).to(device, torch.float64)
+            limits.append(limit.expand(unknown.shape).reshape(-1))
+    return torch.cat(limits)

@@ -8,7 +8,6 @@ batched over chains, with the data as inputs, and replays the graph.
 import copy
 import math
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -16,48 +15,30 @@ from torch import Tensor
 from torch.fx import GraphModule
 
 from models.at_entries import AtEntries
-from models.blankets import Blankets, blankets_of
+from models.blankets import Blankets, followed
 from models.cache import Cache
-from models.compiled import (
-    BatchFunction,
-    PointFunction,
-    bind,
-    record,
-    record_plain,
-    record_rows,
-)
+from models.compiled import PointFunction, record_plain, record_rows
 from models.concavity import concave
 from models.context import Context
 from models.cut.dissection import dissect
 from models.cut.surface import Surface
 from models.cut.tape import Tape, tape
 from models.density import AbstractLogDensity, Note, Target, Terms
-from models.dependence import MANY, NONE, dependence
 from models.derivatives.jacobian import jacobian
-from models.dimensions import Dims, Generic, dimensions
-from models.enumeration import Factor
+from models.dimensions import Dims, dimensions
 from models.estimate import Limits
-from models.evaluation import Evaluation, evaluate, summands, total
+from models.evaluation import evaluate
 from models.given import GivenProgram, given_name
 from models.information import expected
 from models.layout import Layout, survey
 from models.native.handle import DensityHandle
 from models.native.program import NativeDensity, NativeProgram
 from models.native.values import UnsupportedError
-from models.precision import LowName, rounded_product
+from models.points import Points
+from models.precision import LowName
 from models.program import AbstractProgram
-from models.supports import greatest_of
-from models.trace import (
-    AbstractSupply,
-    Entries,
-    Given,
-    Pieces,
-    Prior,
-    Reader,
-    Reading,
-    Values,
-    fenced,
-)
+from models.recordings import Recordings
+from models.trace import Given, Values, fenced
 
 #: Rows that are constrained together on the interpreted tier.
 ROWS = 256
@@ -111,12 +92,10 @@ class TracedDensity(AbstractLogDensity):
         self._build: tuple[Path, Target, int] | None = None
         self._exact: TracedDensity | None = None
         self._rough: NativeDensity | None = None
-        self._program, self._layout, self._context = program, layout, context
-        self._static = dict(static)
-        self._names = tuple(inputs)
+        self._points = Points(program, layout, static, tuple(inputs), context)
         self._arguments = tuple(inputs.values())
         self._graphs, self._identity = graphs, identity
-        self._recorded: dict[tuple[str, int], BatchFunction] = {}
+        self._recordings = Recordings(graphs, identity, self._arguments, self._note_loop)
         self._surfaces: dict[Target, Surface | None] = {}
         self._blankets: Blankets | None = None
         #: The density given discrete values, and these: the latest asked for.
@@ -127,12 +106,13 @@ class TracedDensity(AbstractLogDensity):
     @property
     def data(self) -> tuple[dict[str, int], dict[str, Tensor]]:
         """The data: integers that shape the graph, and the tensors that are its inputs."""
-        return dict(self._static), dict(zip(self._names, self._arguments, strict=True))
+        points = self._points
+        return dict(points.static), dict(zip(points.names, self._arguments, strict=True))
 
     @property
     def rows(self) -> Mapping[str, int]:
         """The number of rows of each observed site."""
-        return self._layout.rows
+        return self._points.layout.rows
 
     def with_data(self, static: Mapping[str, int], inputs: Mapping[str, Tensor]) -> "TracedDensity":
         """Return the density of the same program with other data, perhaps of other shapes.
@@ -143,18 +123,19 @@ class TracedDensity(AbstractLogDensity):
         Raises:
             ModelError: the program cannot take these shapes.
         """
+        program, context = self._points.program, self._points.context
         data = {**static, **inputs}
         shapes = tuple((name, value.shape, value.dtype) for name, value in inputs.items())
         identity = (self._identity, "data", tuple(static.items()), shapes)
         layout = self._graphs.get(
-            (identity, "layout"), lambda: survey(self._program, data, self._context, Limits())
+            (identity, "layout"), lambda: survey(program, data, context, Limits())
         )
         return TracedDensity(
-            self._program,
+            program,
             layout,
             static,
             inputs,
-            self._context,
+            context,
             self.random_effects,
             math.nan,
             self._graphs,
@@ -178,49 +159,29 @@ class TracedDensity(AbstractLogDensity):
             `C` in float64, and `C x D` in `dtype`.
         """
         factor = torch.tensor(weight, dtype=torch.float64, device=self.device)
-        inputs = (factor, *arguments)
-        function = self._point_weighted(target)
-        with fenced():
-            graph, problem = self._graphs.get(
-                (self._identity, f"weighted {target}", len(z)),
-                lambda: self._traced(function, torch.zeros_like(z), inputs),
-            )
-        if problem is not None:
-            self._note_loop(problem)
-        with torch.inference_mode():
-            if problem is None:
-                value, gradient = graph(z, *inputs)
-            else:
-                columns = zip(*(graph(row, *inputs) for row in z), strict=True)
-                value, gradient = (torch.stack(column) for column in columns)
-        # Outside, so that callers get ordinary tensors of their own.
-        return value.clone(), gradient.clone()
+        value, gradient = self._recordings.call(
+            f"weighted {target}", self._points.weighted(target), z, (factor, *arguments)
+        )
+        return value, gradient
 
     def given(self, values: Tensor) -> "TracedDensity":
         """Return the density of the continuous unknowns given the discrete ones, `K` numbers."""
         if self._given is not None and torch.equal(self._given[0], values):
             return self._given[1]
         discrete = [p for p in self.parameters if p.discrete]
-        program = GivenProgram(self._program, [p.name for p in discrete])
+        context = self._points.context
+        program = GivenProgram(self._points.program, [p.name for p in discrete])
         pieces = values.to(self.device, self.dtype).split([p.size for p in discrete])
-        inputs = dict(zip(self._names, self._arguments, strict=True))
+        static, inputs = self.data
         for p, piece in zip(discrete, pieces, strict=True):
             inputs[given_name(p.name)] = piece.reshape(p.shape)
-        data = {**self._static, **inputs}
+        data = {**static, **inputs}
         identity = (self._identity, "given")
         layout = self._graphs.get(
-            (identity, "layout"), lambda: survey(program, data, self._context, Limits())
+            (identity, "layout"), lambda: survey(program, data, context, Limits())
         )
         density = TracedDensity(
-            program,
-            layout,
-            self._static,
-            inputs,
-            self._context,
-            (),
-            math.nan,
-            self._graphs,
-            identity,
+            program, layout, static, inputs, context, (), math.nan, self._graphs, identity
         )
         self._given = (values, density)
         return density
@@ -236,7 +197,7 @@ class TracedDensity(AbstractLogDensity):
         Returns:
             `C x F` in float64, and `C x D` in `dtype`, without meaning for discrete coordinates.
         """
-        terms, gradient = self._replay("scored", self._point_scored, z)
+        terms, gradient = self._recordings.replay("scored", self._points.scored, z)
         return terms, gradient
 
     @property
@@ -246,40 +207,15 @@ class TracedDensity(AbstractLogDensity):
         Where there are none: which of them hang on which coordinates.
         """
         if self._blankets is None:
-            self._blankets = self._followed_blankets()
+            self._blankets = followed(self._points, self._arguments)
         return self._blankets
-
-    def _followed_blankets(self) -> Blankets:
-        origin = torch.zeros(self.dim, dtype=self.dtype, device=self.device)
-        discrete = [n for n, p in enumerate(self.parameters) if p.discrete]
-        chosen = discrete or list(range(len(self.parameters)))
-        sizes = [self.parameters[n].size for n in chosen]
-
-        def told(z: Tensor) -> Tensor:
-            reading = self._exactly(z, self._arguments)
-            return torch.cat([*_flat(summands(reading)), _limits(reading)])
-
-        with fenced():
-            taken = tape(told, origin)
-            reading = self._exactly(origin, self._arguments)
-        count, limits = sum(part.numel() for part in summands(reading)), _limits(reading)
-        if taken is None:
-            # What hangs on what cannot be told: everything may.
-            everything = torch.full((count,), MANY)
-            own = dict.fromkeys(range(len(sizes)), everything)
-            return blankets_of(own, count, sizes, _limits(reading, numbers=True))
-        labels = dependence(taken, [range(p.offset, p.offset + p.size) for p in self.parameters])
-        for moving in labels.values():
-            limits = limits.masked_fill(moving[count:].to(limits.device) != NONE, math.inf)
-        own = {place: labels[n][:count] for place, n in enumerate(chosen) if n in labels}
-        return blankets_of(own, count, sizes, limits)
 
     def value(self, z: Tensor, target: Target = Target.POSTERIOR) -> Tensor:
         """Return the log density, `C` in float64."""
         surface = self._climbed(target)
         if surface is not None:
             return surface.value(z)
-        (value,) = self._replay(f"value {target}", self._point_value(target), z)
+        (value,) = self._recordings.replay(f"value {target}", self._points.value(target), z)
         return value
 
     def value_and_grad(self, z: Tensor, target: Target = Target.POSTERIOR) -> tuple[Tensor, Tensor]:
@@ -289,14 +225,16 @@ class TracedDensity(AbstractLogDensity):
         surface = self._climbed(target)
         if surface is not None:
             return surface.value_and_grad(z)
-        value, gradient = self._replay(f"gradient {target}", self._point_gradient(target), z)
+        value, gradient = self._recordings.replay(
+            f"gradient {target}", self._points.gradient(target), z
+        )
         return value, gradient
 
     def surface(self, target: Target) -> Surface | None:
         """Return the log density through its cut; None where it has none."""
         if target not in self._surfaces:
             origin = torch.zeros(self.dim, dtype=self.dtype, device=self.device)
-            value = self._point_value(target)
+            value = self._points.value(target)
             with fenced():
                 taken = tape(lambda row: value(row, *self._arguments)[0], origin)
             cut = None if taken is None else dissect(taken)
@@ -311,7 +249,7 @@ class TracedDensity(AbstractLogDensity):
         surface = self.surface(target)
         if surface is not None:
             return torch.stack([surface.hessian(row) for row in z])
-        gradient = torch.func.grad(lambda row: self._point_value(target)(row, *self._arguments)[0])
+        gradient = torch.func.grad(lambda row: self._points.value(target)(row, *self._arguments)[0])
         with fenced():
             rows = [torch.func.jacrev(gradient)(row) for row in z]
         return torch.stack(rows).detach()
@@ -320,8 +258,9 @@ class TracedDensity(AbstractLogDensity):
         """Return the gradient of every observation's log likelihood, `C x B x D` in `dtype`."""
 
         def rows(point: Tensor) -> Tensor:
-            parts = evaluate(self._read(self._pieces(point), self._arguments))
-            found = [row.reshape(-1) for row in self._likelihood_rows(parts)]
+            reading = self._points.at(point, self._arguments)
+            parts = self._points.likelihood_rows(reading, evaluate(reading))
+            found = [row.reshape(-1) for row in parts]
             return torch.cat(found) if found else point.new_zeros(0, dtype=torch.float64)
 
         with fenced():
@@ -330,17 +269,19 @@ class TracedDensity(AbstractLogDensity):
     def information(self, z: Tensor) -> Tensor | None:
         """Return the likelihood's expected Fisher information, `D x D` in float64, at `z`: `D`."""
         with fenced():
-            return expected(lambda point: self._read(self._pieces(point), self._arguments), z)
+            return expected(lambda point: self._points.at(point, self._arguments), z)
 
     @property
     def exact(self) -> "TracedDensity":
         """The same density, on the same tier, with no matrix product rounded."""
-        if self._context.matmul is torch.matmul:
+        if not self._points.rounded:
             return self
         if self._exact is None:
             twin = copy.copy(self)
-            twin._context = replace(self._context, matmul=torch.matmul)
-            twin._identity, twin._recorded = (self._identity, "exact"), {}
+            twin._points, twin._identity = self._points.unrounded(), (self._identity, "exact")
+            twin._recordings = Recordings(
+                self._graphs, twin._identity, self._arguments, twin._note_loop
+            )
             twin._native, twin._native_target = None, None
             twin._build, twin._rough = None, None
             twin._surfaces, twin._way, twin._given = {}, None, None
@@ -355,12 +296,12 @@ class TracedDensity(AbstractLogDensity):
 
         Those in fp16 are interpreted on the compiled tier too.
         """
-        if self._context.matmul is torch.matmul:
+        if not self._points.rounded:
             return self.value_and_grad(z)
         if self.handle is not None and low == "bfloat16":
             return self._native_rough().value_and_grad(z)
         rows = torch.cat([z, torch.full_like(z[:, :1], scale)], dim=1)  # C x (D + 1)
-        value, gradient = self._replay(f"rough {low}", self._point_rough(low), rows)
+        value, gradient = self._recordings.replay(f"rough {low}", self._points.rough(low), rows)
         return value, gradient
 
     def concave(self, target: Target = Target.POSTERIOR) -> bool:
@@ -369,17 +310,17 @@ class TracedDensity(AbstractLogDensity):
             return False
         z = torch.zeros(self.dim, dtype=self.dtype, device=self.device)
         with fenced():
-            return concave(lambda row: self._read(self._pieces(row), self._arguments), z, target)
+            return concave(lambda row: self._points.at(row, self._arguments), z, target)
 
     def force(self, z: Tensor) -> Tensor:
         """Return the gradient that moves a chain, `C x D` in `dtype`."""
-        (gradient,) = self._replay("force", self._point_force, z)
+        (gradient,) = self._recordings.replay("force", self._points.force, z)
         return gradient
 
     @property
     def data_names(self) -> tuple[str, ...]:
         """The data that the program reads."""
-        return self._program.data_names
+        return self._points.program.data_names
 
     @property
     def handle(self) -> DensityHandle | None:
@@ -400,7 +341,7 @@ class TracedDensity(AbstractLogDensity):
             raise UnsupportedError("discrete latents that are not summed out")
         key = (self._identity, "native", str(target))
         with fenced():
-            return self._graphs.get(key, lambda: self._generated(self._point_gradient(target)))
+            return self._graphs.get(key, lambda: self._generated(self._points.gradient(target)))
 
     def compile(self, cache_dir: Path, target: Target = Target.POSTERIOR, threads: int = 1) -> None:
         """Move to the compiled tier: value and gradient of one target, and what is reported.
@@ -428,7 +369,7 @@ class TracedDensity(AbstractLogDensity):
             key = (self._identity, "native", "rough")
             with fenced():
                 program: NativeProgram = self._graphs.get(
-                    key, lambda: self._generated(self._point_rounded())
+                    key, lambda: self._generated(self._points.both_rounded())
                 )
             program.build(cache_dir)
             self._rough = program.bind(self._arguments, threads)
@@ -437,27 +378,15 @@ class TracedDensity(AbstractLogDensity):
     def _generated(self, point: PointFunction) -> NativeProgram:
         origin = torch.zeros(1, self.dim, dtype=self.dtype)
         gradient = record_rows(point, origin, self._arguments)
-        values = record_rows(self._point_flat, origin, self._arguments)
-        return NativeProgram(
-            gradient, values, self._arguments, self.dim, sum(self._widths()), self.dtype
-        )
-
-    def _shapes(self) -> list[tuple[int, ...]]:
-        return [p.shape for p in self.parameters] + [d.shape for d in self.deterministics]
-
-    def _widths(self) -> list[int]:
-        return [math.prod(shape) for shape in self._shapes()]
-
-    def _cut(self, flat: Tensor) -> dict[str, Tensor]:
-        """Cut what is reported, `C x M`, into the quantities by name."""
-        parts = zip(flat.split(self._widths(), dim=1), self._shapes(), strict=True)
-        values = [part.reshape(len(flat), *shape) for part, shape in parts]
-        return dict(zip(self._value_names(), values, strict=True))
+        values = record_rows(self._points.flat, origin, self._arguments)
+        width = self._points.report.width
+        return NativeProgram(gradient, values, self._arguments, self.dim, width, self.dtype)
 
     def terms(self, z: Tensor) -> Terms:
         """Return the log density in its parts."""
-        names, pointwise = self._term_names()
-        log_prior, log_likelihood, log_det, *rest = self._replay("terms", self._point_terms, z)
+        names, pointwise = self._points.term_names(self._arguments)
+        found = self._recordings.replay("terms", self._points.terms, z)
+        log_prior, log_likelihood, log_det, *rest = found
         sites, rows = rest[: len(names)], rest[len(names) :]
         return Terms(
             log_prior,
@@ -470,10 +399,11 @@ class TracedDensity(AbstractLogDensity):
     def constrain(self, z: Tensor) -> dict[str, Tensor]:
         """Return parameters and deterministics by name, each `C x shape`."""
         if self._native is not None:
-            return self._cut(self._native.values(z))
+            return self._points.report.cut(self._native.values(z))
         # In parts of one size: a graph is recorded for a number of rows.
-        parts = [self._replay("constrain", self._point_flat, rows)[0] for rows in _padded(z)]
-        return self._cut(torch.cat(parts)[: len(z)])
+        flat = self._points.flat
+        parts = [self._recordings.replay("constrain", flat, rows)[0] for rows in _padded(z)]
+        return self._points.report.cut(torch.cat(parts)[: len(z)])
 
     def unconstrain(self, values: Mapping[str, Tensor]) -> Tensor:
         """Return `z`, `C x D`, from the parameters' constrained values, each `C x shape`."""
@@ -483,29 +413,28 @@ class TracedDensity(AbstractLogDensity):
         }
         count = len(next(iter(cast.values())))
         rows = [Given({name: value[c] for name, value in cast.items()}) for c in range(count)]
-        return torch.stack([self._vector(self._read(supply, self._arguments)) for supply in rows])
+        points = self._points
+        return torch.stack([points.vector(points.read(row, self._arguments)) for row in rows])
 
     def constrain_one(self, z: Tensor) -> dict[str, Tensor]:
         """Return parameters and deterministics by name at `z`: `D`; nothing is recorded."""
         with fenced():
             flat = self._reported(z).detach()
-        return {name: value[0] for name, value in self._cut(flat[None]).items()}
+        return {name: value[0] for name, value in self._points.report.cut(flat[None]).items()}
 
     def jacobian(self, z: Tensor) -> dict[str, Tensor]:
         """Return d constrain(z) / dz by name, each `C x shape x D`."""
         with fenced():
             rows = torch.stack([torch.func.jacrev(self._reported)(row) for row in z]).detach()
-        parts = zip(rows.split(self._widths(), dim=1), self._shapes(), strict=True)
-        shaped = [part.reshape(len(z), *shape, self.dim) for part, shape in parts]
-        return dict(zip(self._value_names(), shaped, strict=True))
+        return self._points.report.cut(rows)
 
     def _reported(self, z: Tensor) -> Tensor:
         """Return what is reported at one point, `M` numbers, by the steps that lead there alone."""
         if self._way is None:
-            self._way = (tape(lambda row: self._point_flat(row, *self._arguments)[0], z.detach()),)
+            self._way = (tape(lambda row: self._points.flat(row, *self._arguments)[0], z.detach()),)
         (way,) = self._way
         if way is None:
-            return self._point_flat(z, *self._arguments)[0]
+            return self._points.flat(z, *self._arguments)[0]
         return way.at(z)
 
     def pointwise(self, values: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -517,8 +446,8 @@ class TracedDensity(AbstractLogDensity):
         count = len(next(iter(values.values())))
         rows = [values[p.name].to(self.device, self.dtype) for p in self.parameters]
         flat = torch.cat([row.reshape(count, -1) for row in rows], dim=1)
-        found = self._replay("pointwise", self._point_rows, flat)
-        return dict(zip(self._term_names()[1], found, strict=True))
+        found = self._recordings.replay("pointwise", self._points.rows, flat)
+        return dict(zip(self._points.term_names(self._arguments)[1], found, strict=True))
 
     def at_entries(self, entries: Tensor) -> AtEntries:
         """Return what the model says of constrained values, `E` in the parameters' order.
@@ -526,22 +455,11 @@ class TracedDensity(AbstractLogDensity):
         A function of the entries as they are: nothing keeps them inside the support, and there is
         no Jacobian. It can be differentiated and batched by torch's function transforms.
         """
-        sizes = [math.prod(p.shape) for p in self.parameters]
-        return self._said(self._read(Entries(entries, sizes), self._arguments))
+        return self._points.at_entries(entries, self._arguments)
 
     def at_point(self, z: Tensor) -> AtEntries:
         """Return what the model says of an unconstrained point, `D`."""
-        return self._said(self._read(self._pieces(z), self._arguments))
-
-    def _said(self, reading: Reading) -> AtEntries:
-        parts = evaluate(reading)
-        observed = [name for name in parts.likelihoods if name not in reading.log_factors]
-        return AtEntries(
-            parts.log_prior,
-            parts.log_likelihood,
-            {name: self._rows(parts.likelihoods[name]).to(torch.float64) for name in observed},
-            {d.name: reading.deterministics[d.name].to(self.dtype) for d in self.deterministics},
-        )
+        return self._points.said(self._points.at(z, self._arguments))
 
     def recorded(
         self, part: Callable[[AtEntries], Tensor], values: Mapping[str, Tensor]
@@ -554,32 +472,27 @@ class TracedDensity(AbstractLogDensity):
             part: of what the model says.
             values: the parameters' values, each in its shape.
         """
+        points = self._points
         own = {p.name: values[p.name].to(self.dtype).clone() for p in self.parameters}
-        inputs = {**own, **dict(zip(self._names, self._arguments, strict=True))}
+        inputs = {**own, **self.data[1]}
 
         def function(*tensors: Tensor) -> Tensor:
             given = dict(zip(own, tensors, strict=False))
-            return part(self._said(self._read(Values(given), tensors[len(own) :])))
+            return part(points.said(points.read(Values(given), tensors[len(own) :])))
 
         with fenced():
             return record_plain(function, list(inputs.values())), inputs
 
     def dimensions(self) -> dict[str, Dims]:
         """Return the plate of each dimension of parameters, deterministics and observed sites."""
-        found = dimensions(self._shown())
-        named = [*self._value_names(), *self.observed]
+        found = dimensions(self._points.shown(self._arguments))
+        named = [*self._points.report.names, *self.observed]
         return {name: found[name] for name in named}
 
     def observed_values(self) -> dict[str, Tensor]:
         """Return the values of the observed sites by name."""
-        return {name: value.detach() for name, (_, value) in self._shown().observed.items()}
-
-    def _shown(self) -> Reading:
-        """A reading in the model's own shapes: no discrete latent is enumerated."""
-        reader = Reader(Generic(self._context), kept=self._layout.kept)
-        with fenced(), torch.enable_grad(), reader:
-            self._program.run(self._data(self._arguments), self._quiet())
-        return reader.reading
+        shown = self._points.shown(self._arguments)
+        return {name: value.detach() for name, (_, value) in shown.observed.items()}
 
     def initial(self, generator: torch.Generator, count: int) -> Tensor:
         """Return `count x D` starting points, drawn from the priors."""
@@ -588,219 +501,13 @@ class TracedDensity(AbstractLogDensity):
             # Pyro's distributions draw from torch's default generator and from no other; the
             # fence keeps other threads from drawing in between.
             torch.manual_seed(seed)
-            points = [self._vector(self._sampled()) for _ in range(count)]
-        return torch.stack(points).to(self.device)
-
-    def _sampled(self) -> Reading:
-        supply = Prior(self.dtype, self.device)
-        return self._read(supply, self._arguments, enumerate_discrete=False)
-
-    def _vector(self, reading: Reading) -> Tensor:
-        parts = [reading.unconstrained[p.name].reshape(-1) for p in self.parameters]
-        return torch.cat(parts).detach()
-
-    def _read(
-        self,
-        supply: AbstractSupply,
-        arguments: Sequence[Tensor],
-        enumerate_discrete: bool = True,
-        context: Context | None = None,
-    ) -> Reading:
-        rank = self._layout.batch_rank if enumerate_discrete else None
-        reader = Reader(supply, rank, sample_discrete=True, kept=self._layout.kept)
-        with fenced(), reader:
-            self._program.run(self._data(arguments), context or self._quiet())
-        return reader.reading
-
-    def _data(self, arguments: Sequence[Tensor]) -> dict[str, int | Tensor]:
-        return {**self._static, **dict(zip(self._names, arguments, strict=True))}
-
-    def _quiet(self) -> Context:
-        """A context that notes nothing for others."""
-        return replace(self._context, static_names=set())
-
-    def _pieces(self, z: Tensor) -> Pieces:
-        return Pieces(z, [p.size for p in self.parameters])
-
-    def _replay(self, key: str, function: PointFunction, z: Tensor) -> tuple[Tensor, ...]:
-        """Call the recorded form of `function`, recording it for this number of chains first."""
-        recorded = self._recorded.get((key, len(z)))
-        if recorded is None:
-            recorded = self._record(key, function, z)
-            self._recorded[key, len(z)] = recorded
-        return tuple(recorded(z))
-
-    def _record(self, key: str, function: PointFunction, z: Tensor) -> BatchFunction:
-        z = torch.zeros_like(z)
-        with fenced():
-            graph, problem = self._graphs.get(
-                (self._identity, key, len(z)), lambda: self._traced(function, z, self._arguments)
-            )
-        one = bind(graph, self._arguments)
-        if problem is None:
-            return one
-        self._note_loop(problem)
-
-        def loop(points: Tensor) -> tuple[Tensor, ...]:
-            columns = zip(*(one(row) for row in points), strict=True)
-            return tuple(torch.stack(column) for column in columns)
-
-        return loop
-
-    def _traced(
-        self, function: PointFunction, z: Tensor, arguments: Sequence[Tensor]
-    ) -> tuple[GraphModule, str | None]:
-        """The graph batched over chains, or of one chain with the reason why."""
-        try:
-            return record(function, z, arguments), None
-        except RuntimeError as problem:
-            graph = record_rows(function, z, arguments)
-            return graph, str(problem).splitlines()[0][:200]
+            readings = [self._points.drawn(self._arguments) for _ in range(count)]
+        return torch.stack([self._points.vector(each) for each in readings]).to(self.device)
 
     def _note_loop(self, problem: str) -> None:
         note = Note("not_batched", f"Chains are evaluated one after another: {problem}")
         if all(known.code != note.code for known in self.notes):
             self.notes = (*self.notes, note)
-
-    def _point_value(self, target: Target, exact: bool = True) -> PointFunction:
-        context = replace(self._quiet(), matmul=torch.matmul) if exact else None
-
-        def value(z: Tensor, *arguments: Tensor) -> tuple[Tensor]:
-            reading = self._read(self._pieces(z), arguments, context=context)
-            return (evaluate(reading).value(target),)
-
-        return value
-
-    def _point_weighted(self, target: Target) -> PointFunction:
-        def value(z: Tensor, weight: Tensor, *arguments: Tensor) -> Tensor:
-            return evaluate(self._read(self._pieces(z), arguments)).value(target, weight)
-
-        def gradient(z: Tensor, *inputs: Tensor) -> tuple[Tensor, Tensor]:
-            slope, at = torch.func.grad_and_value(lambda row: value(row, *inputs))(z)
-            return at, slope
-
-        return gradient
-
-    def _point_gradient(self, target: Target) -> PointFunction:
-        """Value and gradient. Where products are rounded, only the gradient's are: see `force`."""
-        # A mode is found by where its gradient vanishes, and is as exact as that.
-        rounded = self._context.matmul is not torch.matmul and target is Target.POSTERIOR
-        value = self._point_value(target, exact=not rounded)
-        exact = self._point_value(target)
-
-        def gradient(z: Tensor, *arguments: Tensor) -> tuple[Tensor, Tensor]:
-            slope, at = torch.func.grad_and_value(lambda row: value(row, *arguments)[0])(z)
-            return exact(z, *arguments)[0] if rounded else at, slope
-
-        return gradient
-
-    def _point_scored(self, z: Tensor, *arguments: Tensor) -> tuple[Tensor, Tensor]:
-        def terms(point: Tensor) -> tuple[Tensor, Tensor]:
-            found = torch.cat(_flat(summands(self._exactly(point, arguments))))
-            return found.sum(), found
-
-        slope, found = torch.func.grad(terms, has_aux=True)(z)
-        return found, slope
-
-    def _exactly(self, z: Tensor, arguments: Sequence[Tensor]) -> Reading:
-        context = replace(self._quiet(), matmul=torch.matmul)
-        return self._read(self._pieces(z), arguments, context=context)
-
-    def _point_rounded(self) -> PointFunction:
-        """Value and gradient, both from rounded products."""
-        value = self._point_value(Target.POSTERIOR, exact=False)
-
-        def both(z: Tensor, *arguments: Tensor) -> tuple[Tensor, Tensor]:
-            slope, at = torch.func.grad_and_value(lambda row: value(row, *arguments)[0])(z)
-            return at, slope
-
-        return both
-
-    def _point_rough(self, low: LowName) -> PointFunction:
-        """Value and gradient of a point with the scale as its last number."""
-        context = replace(self._quiet(), matmul=rounded_product(low))
-
-        def rough(row: Tensor, *arguments: Tensor) -> tuple[Tensor, Tensor]:
-            scale = row[-1]
-
-            def scaled(z: Tensor) -> tuple[Tensor, Tensor]:
-                reading = self._read(self._pieces(z), arguments, context=context)
-                value = evaluate(reading).value(Target.POSTERIOR)
-                return value * scale, value
-
-            slope, value = torch.func.grad(scaled, has_aux=True)(row[:-1])
-            return value, slope / scale
-
-        return rough
-
-    def _point_force(self, z: Tensor, *arguments: Tensor) -> tuple[Tensor]:
-        return (self._point_gradient(Target.POSTERIOR)(z, *arguments)[1],)
-
-    def _point_flat(self, z: Tensor, *arguments: Tensor) -> tuple[Tensor]:
-        return (torch.cat([v.reshape(-1) for v in self._point_values(z, *arguments)]),)
-
-    def _point_terms(self, z: Tensor, *arguments: Tensor) -> tuple[Tensor, ...]:
-        parts = evaluate(self._read(self._pieces(z), arguments))
-        sites = [*parts.priors.values(), *(total([f]) for f in parts.likelihoods.values())]
-        return (
-            parts.log_prior,
-            parts.log_likelihood,
-            parts.log_det,
-            *sites,
-            *self._likelihood_rows(parts),
-        )
-
-    def _point_rows(self, flat: Tensor, *arguments: Tensor) -> tuple[Tensor, ...]:
-        pieces = torch.split(flat, [math.prod(p.shape) for p in self.parameters])
-        values = {p.name: piece for p, piece in zip(self.parameters, pieces, strict=True)}
-        return self._likelihood_rows(evaluate(self._read(Given(values), arguments)))
-
-    def _likelihood_rows(self, parts: Evaluation) -> tuple[Tensor, ...]:
-        rows = (self._rows(parts.likelihoods[name]) for name in self._term_names()[1])
-        return tuple(row.to(torch.float64) for row in rows)
-
-    def _rows(self, factor: Factor) -> Tensor:
-        """The factor without the dimensions of latents that were summed out."""
-        value = factor.value
-        return value.reshape(value.shape[max(0, value.dim() - self._layout.batch_rank) :])
-
-    def _term_names(self) -> tuple[list[str], list[str]]:
-        origin = torch.zeros(self.dim, dtype=self.dtype, device=self.device)
-        reading = self._read(self._pieces(origin), self._arguments)
-        parts = evaluate(reading)
-        return [*parts.priors, *parts.likelihoods], [
-            name for name in parts.likelihoods if name not in reading.log_factors
-        ]
-
-    def _point_values(self, z: Tensor, *arguments: Tensor) -> tuple[Tensor, ...]:
-        reading = self._read(self._pieces(z), arguments)
-        values = {**reading.values, **reading.deterministics}
-        # A deterministic site may be an integer or the data themselves.
-        return tuple(values[name].to(self.dtype).clone() for name in self._value_names())
-
-    def _value_names(self) -> list[str]:
-        return [p.name for p in self.parameters] + [d.name for d in self.deterministics]
-
-
-def _flat(parts: Sequence[Tensor]) -> list[Tensor]:
-    return [part.reshape(-1).to(torch.float64) for part in parts]
-
-
-def _limits(reading: Reading, numbers: bool = False) -> Tensor:
-    """Return the greatest value of every discrete entry, `K` in float64.
-
-    With `numbers`, only of those whose support has it as a plain number.
-    """
-    device = next(iter(reading.log_dets.values())).device
-    limits = [torch.zeros(0, dtype=torch.float64, device=device)]
-    for unknown in reading.unknowns:
-        if unknown.discrete:
-            found = greatest_of(unknown.constraint)
-            # What has more dimensions hangs on a latent that is summed out.
-            open_ = isinstance(found, Tensor) and (numbers or found.dim() > len(unknown.shape))
-            limit = torch.as_tensor(math.inf if open_ else found).to(device, torch.float64)
-            limits.append(limit.expand(unknown.shape).reshape(-1))
-    return torch.cat(limits)
 
 
 def _padded(z: Tensor) -> list[Tensor]:

@@ -262,8 +262,9 @@ def model(y, n, k):
 """
     model = density(source, {"y": [1.0], "n": 3, "k": 2})
     assert model.dim == 3
-    assert dict(model._static) == {"n": 3}
-    assert "k" in model._names
+    static, inputs = model.data
+    assert static == {"n": 3}
+    assert "k" in inputs
     z = points(2, 3)
     p = model.constrain(z)["p"].numpy()
     expected = stats.beta(2, 2).logpdf(p).sum(1) + stats.norm(p.sum(1), 1).logpdf(1.0)

@@ -70,7 +70,7 @@ def _direct(density: TracedDensity, target: Target, z: Tensor) -> tuple[Tensor, 
     """Value, gradient and Hessian by differentiating the interpreted model."""
 
     def value(row: Tensor) -> Tensor:
-        return density._point_value(target)(row, *density._arguments)[0]
+        return density._points.value(target)(row, *density._arguments)[0]
 
     gradient = torch.func.grad(value)
     with fenced():
