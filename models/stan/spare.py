@@ -1,5 +1,6 @@
 """A process that waits for a program: starting one takes longer than compiling what it is for."""
 
+import contextlib
 import threading
 
 from models.errors import ModelError
@@ -43,10 +44,13 @@ class Spare:
             if self._starting is not None or self._link is not None:
                 return
             # A daemon: whoever ends does not wait for it.
-            self._starting = threading.Thread(
+            starting = threading.Thread(
                 target=self._start, args=(means,), name="spare", daemon=True
             )
-            self._starting.start()
+            # There may be no memory for a thread; then there is none for a process either.
+            with contextlib.suppress(RuntimeError):
+                starting.start()
+                self._starting = starting
 
     def _start(self, means: Means) -> None:
         try:
