@@ -1,5 +1,6 @@
 """What can be told about a run that was ended by force: its draws, as far as they were written."""
 
+import math
 from importlib.metadata import version
 
 from workers.answer import write
@@ -11,12 +12,14 @@ from workers.store.artifacts import Artifacts
 from workers.store.draws import ArrowDraws
 from workers.summaries import summarize
 
-_KILLED = Warning(
-    code="killed",
-    message="The run did not stop when it was asked to and was ended by force, so its diagnostics "
-    "are missing and its last draws may be; submit the job again with smaller steps of work, such "
-    "as fewer chains or a lower max_tree_depth, to get them.",
+#: Numbers of all draws that are summarised: whoever cancels a job waits for it.
+MOST = 1 << 24
+_KILLED = (
+    "The run did not stop when it was asked to and was ended by force, so its diagnostics are "
+    "missing and its last draws may be; submit the job again with smaller steps of work, such as "
+    "fewer chains or a lower max_tree_depth, to get them."
 )
+_MANY = " There are too many draws to be summarised in time: they are to be fetched as they are."
 
 
 def salvage(task: Task, state: JobState, seconds: float) -> Receipt:
@@ -28,15 +31,18 @@ def salvage(task: Task, state: JobState, seconds: float) -> Receipt:
         seconds: how long the run went on.
     """
     artifacts = Artifacts(task.artifacts)
-    summary = summarize(ArrowDraws(artifacts, task.prefix))
-    if not summary:
+    draws = ArrowDraws(artifacts, task.prefix)
+    if not draws.draws:
         return Receipt(state=state)
+    size = draws.chains * draws.draws * sum(math.prod(draws.shape(n)) for n in draws.names())
+    few = size <= MOST
+    killed = Warning(code="killed", message=_KILLED if few else _KILLED + _MANY)
     plan = Plan.model_validate(task.plan) if task.plan else None
     result = Result(
         outcome=Outcome.STOPPED,
         message=Outcome.STOPPED.sentence,
-        summary=summary,
-        diagnostics=Diagnostics(warnings=[_KILLED]),
+        summary=summarize(draws) if few else None,
+        diagnostics=Diagnostics(warnings=[killed]),
         job=task.job,
         engine=plan.engine if plan else task.engine,
         seed=task.seed,

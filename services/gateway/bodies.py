@@ -2,11 +2,14 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import FailFast, Field, TypeAdapter, model_validator
+from pydantic import Field, TypeAdapter, model_validator
 
 from models.definition import ModelDefinition
 from models.derivatives.modes import Mode, Part
 from workers.request import AnyData, JobRequest, Posted
+
+#: Of a point: each that is no number is a complaint of a kilobyte of memory.
+MOST_COORDINATES = 100_000
 
 
 class ModelBody(Posted):
@@ -29,7 +32,7 @@ class PointBody(Posted):
     at: dict[str, Any] | None = Field(
         default=None, description="A value for every parameter, in its shape."
     )
-    unconstrained: Annotated[list[float], FailFast()] | None = Field(
+    unconstrained: Annotated[list[float], Field(max_length=MOST_COORDINATES)] | None = Field(
         default=None, description="One number per unconstrained coordinate."
     )
 

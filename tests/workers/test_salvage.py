@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from workers import salvage as module
 from workers.dispatch.task import Task
 from workers.jobs import JobState
 from workers.salvage import salvage
@@ -50,3 +51,22 @@ def test_without_draws_there_is_no_result(task: Task) -> None:
         "traceback": None,
         "fault": False,
     }
+
+
+def test_more_draws_than_can_be_summarised_in_time_are_there_as_they_are(
+    task: Task, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    artifacts = Artifacts(task.artifacts)
+    sink = ArrowSink(artifacts, task.prefix, lambda kind, payload: None)
+    sink.write({"mu": np.zeros((2, 500, 3))}, {})
+    sink.close()
+    monkeypatch.setattr(module, "MOST", 2 * 500 * 3 - 1)
+    assert salvage(task, JobState.CANCELLED, 2.0).result
+    result = json.loads(artifacts.get("jobs/a/2/result.json"))
+    assert "summary" not in result
+    (warning,) = result["diagnostics"]["warnings"]
+    assert warning["code"] == "killed"
+    assert "too many draws" in warning["message"]
+    monkeypatch.setattr(module, "MOST", 2 * 500 * 3)
+    assert salvage(task, JobState.CANCELLED, 2.0).result
+    assert "mu" in json.loads(artifacts.get("jobs/a/2/result.json"))["summary"]

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from models.cache import Cache
 from tests.workers.dispatch.house import House
 from workers.engines import ENGINES
 from workers.execute import execute
@@ -33,6 +34,8 @@ MODEL: dict[str, Any] = {
         },
     ],
 }
+#: What is recorded of the model, shared by all tests.
+KEPT = Cache()
 X = np.linspace(-2, 2, 60)
 DATA = {"x": X.tolist(), "y": (0.5 + X + np.sin(7 * X)).tolist()}
 STAN: dict[str, Any] = {
@@ -85,7 +88,7 @@ def ended(house: House, name: str, control: Asked) -> tuple[str, dict[str, Any] 
     stan = name == "stan"
     model, data = (STAN, {}) if stan else (MODEL, DATA)
     task = house.task(RUNS[name], definition=model, data=data, tier="interpreted")
-    receipt = execute(task, lambda kind, payload: None, control)
+    receipt = execute(task, lambda kind, payload: None, control, KEPT)
     assert receipt.error is None
     if not receipt.result:
         return receipt.state, None
@@ -119,8 +122,8 @@ def test_it_asks_often_and_expires_with_what_there_is(house: House, name: str) -
 
 
 @pytest.mark.parametrize("name", RUNS)
-@pytest.mark.parametrize("after", [0, 1, 2, 5])
-def test_it_expires_at_any_time(house: House, name: str, after: int) -> None:
-    state, result = ended(house, name, Asked(after))
-    assert state == "expired"
-    assert result is None or result["partial"] is True
+def test_it_expires_at_any_time(house: House, name: str) -> None:
+    for after in (0, 1, 4):
+        state, result = ended(house, name, Asked(after))
+        assert state == "expired"
+        assert result is None or result["partial"] is True

@@ -62,44 +62,60 @@ _NAMES = st.sampled_from([*_GOOD, *_GOOD, *COLUMNS, "unknown"])
 _NUMBERS = st.sampled_from(["0", "1", "2", "3", "10", "99", "1.5", "0.0", "123456789012345678"])
 
 
-def _called(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
-    """A call of a function of the table, mostly of as many arguments as it takes."""
-    one = st.tuples(st.sampled_from(sorted(FUNCTIONS)), inner).map("{0[0]}({0[1]})".format)
-    two = st.tuples(
-        st.sampled_from(["poly", "bs", "p", "proportion", "log", "C"]), inner, inner | _NUMBERS
-    ).map("{0[0]}({0[1]}, {0[2]})".format)
-    named = st.tuples(_NAMES, _NUMBERS, _NUMBERS).map("bs({0[0]}, df={0[1]}, degree={0[2]})".format)
-    return one | two | named
+_INTEGERS = st.sampled_from(["1", "2", "3", "5", "99", "0", "1.5"])
+_COMPUTED = sorted(name for name, function in FUNCTIONS.items() if function.compute)
+
+
+def _call(name: str, inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
+    """A call with arguments of the kinds that the function takes."""
+    function = FUNCTIONS[name]
+    first = _NAMES if function.bare else inner
+    if len(function.places) == 1:
+        return first.map(f"{name}({{}})".format)
+    rest = _INTEGERS if function.integers else _NAMES | _NUMBERS
+    given = st.tuples(first, rest).map(f"{name}({{0[0]}}, {{0[1]}})".format)
+    if not function.keywords:
+        return given
+    keyword = st.sampled_from(function.keywords)
+    named = st.tuples(first, keyword, rest).map(f"{name}({{0[0]}}, {{0[1]}}={{0[2]}})".format)
+    return given | named
+
+
+def _called(inner: st.SearchStrategy[str], names: list[str]) -> st.SearchStrategy[str]:
+    return st.sampled_from(names).flatmap(lambda name: _call(name, inner))
 
 
 def _arithmetic(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
     joined = st.tuples(inner, st.sampled_from(["+", "-", "*", "/", "**"]), inner)
     return st.one_of(
-        joined.map("({0[0]} {0[1]} {0[2]})".format), inner.map("-{}".format), _called(inner)
-    )
+        joined.map("({0[0]} {0[1]} {0[2]})".format), inner.map("-{}".format),
+        _called(inner, _COMPUTED),
+    )  # fmt: skip
 
 
-_INSIDE = st.recursive(_NAMES | _NUMBERS, _arithmetic, max_leaves=4)
-_FACTORS = st.one_of(_NAMES, _NAMES, _called(_INSIDE))
+_INSIDE = st.recursive(_NAMES | _NUMBERS, _arithmetic, max_leaves=3)
+_FACTORS = st.one_of(_NAMES, _NAMES, _called(_INSIDE, ["I", "C", *_COMPUTED]))
 
 
-def _terms(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
-    joined = st.tuples(inner, st.sampled_from(["+", "+", "-", "*", "/", ":"]), inner)
-    powers = st.sampled_from(["0", "1", "2", "3", "10", "11"])
-    return st.one_of(
-        joined.map(" ".join),
-        joined.map(lambda parts: f"({' '.join(parts)})"),
-        st.tuples(inner, powers).map("({0[0]})**{0[1]}".format),
-        st.tuples(inner, inner).map("({0[0]} | {0[1]})".format),
-        inner.map("-{}".format),
-    )
+def _products(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
+    joined = st.tuples(inner, st.sampled_from(["+", "*", "/", ":", "-"]), inner).map(" ".join)
+    powers = st.sampled_from(["1", "2", "3", "10", "11"])
+    power = st.tuples(inner, inner, powers).map("({0[0]} + {0[1]})**{0[2]}".format)
+    return st.one_of(joined, joined.map("({})".format), power)
 
 
-_RIGHT = st.recursive(
-    st.one_of(_FACTORS, _FACTORS, st.sampled_from(["0", "1"])), _terms, max_leaves=5
-)
+_PRODUCTS = st.recursive(_FACTORS, _products, max_leaves=4)
+_BARS = st.tuples(
+    st.sampled_from(["1", "0 + x", "x", "1 + x*z"]) | _PRODUCTS,
+    st.sampled_from(["g", "h", "g/h"]) | _NAMES,
+).map("({0[0]} | {0[1]})".format)
+_OFFSETS = _called(_INSIDE, ["offset"])
+_PIECES = st.one_of(_PRODUCTS, _PRODUCTS, _BARS, _OFFSETS, st.sampled_from(["0", "1"]))
+_RIGHT = st.lists(_PIECES, min_size=1, max_size=3).map(" + ".join)
 _RESPONSES = st.one_of(
-    st.sampled_from(["y", "u", "d", "c", "g", "p(d, n)", "p(c, 9)", "log(u)"]), _NAMES, _FACTORS
+    st.sampled_from(["y", "u", "d", "c", "g", "p(d, n)", "p(c, 9)", "log(u)"]),
+    _NAMES,
+    _called(_INSIDE, sorted(FUNCTIONS)),
 )
 
 #: A formula that the parser mostly takes.

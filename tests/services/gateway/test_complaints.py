@@ -38,6 +38,8 @@ class Body(Strict):
 
 BODY: TypeAdapter[Body] = TypeAdapter(Body)
 NUTS = {"kind": "nuts"}
+#: Seconds in which a mistake is answered (API.md).
+SOON = 5.0
 
 
 @pytest.mark.parametrize(
@@ -155,7 +157,7 @@ def test_a_name_of_megabytes_is_compared_by_its_beginning() -> None:
         assert len(caught.value.detail) < 600
 
 
-def test_of_a_million_wrong_entries_one_is_told() -> None:
+def test_of_a_million_wrong_entries_few_are_told() -> None:
     formula = {"language": "formula", "formula": "y ~ g", "levels": {"g": [0.5] * 10**6}}
     bodies = (
         (POINT, {"data": {}, "unconstrained": ["x"] * 10**6}, "unconstrained[0]"),
@@ -165,5 +167,6 @@ def test_of_a_million_wrong_entries_one_is_told() -> None:
         began = time.process_time()
         with pytest.raises(InvalidInputError) as caught:
             parse(kind, body)
-        assert time.process_time() - began < 2.0
-        assert [c.path for c in caught.value.complaints] == [path]
+        assert time.process_time() - began < SOON
+        assert caught.value.complaints[0].path == path
+        assert len(caught.value.complaints) <= 20
