@@ -134,18 +134,27 @@ def check_model(
     *,
     owner: str = "",
     limits: Limits = LIMITS,
+    cache: Cache | None = None,
 ) -> ModelDescription:
     """Check a definition, and its data when given, and describe the model.
 
     With data: shapes and memory on fake tensors first, then every constant, observed value and
     index once on real ones, then the log density is evaluated once.
 
+    Args:
+        definition: the model in any of its languages.
+        data: arrays by name.
+        owner: whose model it is, which its id depends on.
+        limits: what one evaluation may take.
+        cache: what is known of models seen before: other data of the same shapes need no look at
+            the shapes.
+
     Raises:
         ModelError: the definition or the data cannot be used; `path` says where.
     """
     if data is None:
         return outlined(definition, owner)
-    density = compile_model(definition, data, limits=limits)
+    density = compile_model(definition, data, limits=limits, cache=cache)
     try:
         return described(density, definition, data, owner)
     finally:

@@ -14,6 +14,7 @@ from typing import Any
 import structlog
 import torch
 
+from models.cache import Cache
 from models.compile import check_model
 from models.definition import parse_definition
 from models.errors import DefinitionError, ModelError, TooLargeError
@@ -45,6 +46,8 @@ def main(descriptor: int, memory: int) -> None:
     torch.set_num_threads(1)
     channel = socket.socket(fileno=descriptor)
     check({"definition": _WARMING, "data": {"y": 0.5}})
+    # What is known of models, without their data: many jobs have the same model.
+    known = Cache()
     _limit_memory(memory)
     try:
         frames.send(channel, "ready")
@@ -53,7 +56,7 @@ def main(descriptor: int, memory: int) -> None:
             # Ends this process, whatever it is in the middle of and whether or not the gateway
             # still lives.
             signal.setitimer(signal.ITIMER_PROF, task["seconds"])
-            reply = answer(task)
+            reply = answer({**task, "cache": known})
             signal.setitimer(signal.ITIMER_PROF, 0)
             frames.send(channel, reply)
     except frames.ClosedError:
@@ -82,7 +85,8 @@ def check(task: Mapping[str, Any]) -> dict[str, Any]:
     definition = parse_definition(task["definition"])
     data = None if task["data"] is None else load_input(task["data"], definition)
     limits = Limits(seconds=task.get("seconds", Limits.seconds))
-    return check_model(definition, data, limits=limits).model_dump(mode="json")
+    found = check_model(definition, data, limits=limits, cache=task.get("cache"))
+    return found.model_dump(mode="json")
 
 
 def evaluate(task: Mapping[str, Any]) -> dict[str, Any]:
