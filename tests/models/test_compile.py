@@ -96,7 +96,7 @@ def test_a_check_with_a_cache_finds_what_one_without_does() -> None:
             DEFINITION, load_data(data)
         )
         sizes.append(len(cache))
-        with pytest.raises(ModelError, match="sigma"):
+        with pytest.raises(ModelError, match="scale"):
             check_model(DEFINITION, load_data(bad), cache=cache)
     # What is added for other data of known shapes is that they were checked.
     grown = [after - before for before, after in itertools.pairwise(sizes)]
