@@ -135,11 +135,12 @@ def check_model(
     be summed out are among the parameters; `refusal` is what most engines say to that.
 
     Args:
-        definition: the model.
+        definition: the model in any of its languages.
         data: arrays by name.
-        owner: whose model it is: part of its id.
+        owner: whose model it is, which its id depends on.
         limits: what one evaluation may take.
-        cache: as in `compile_model`.
+        cache: what is known of models seen before: other data of the same shapes need no look at
+            the shapes.
 
     Raises:
         ModelError: the definition or the data cannot be used; `path` says where.

@@ -16,7 +16,7 @@ import torch
 
 from models.cache import Cache
 from models.compile import check_model
-from models.definition import StanDefinition, parse_definition
+from models.definition import parse_definition
 from models.errors import DefinitionError, ModelError, TooLargeError
 from models.estimate import Limits
 from services.gateway import frames
@@ -38,8 +38,6 @@ _WARMING = {
         {"name": "y", "distribution": "Normal", "args": {"loc": "mu", "scale": 1}, "observed": "y"},
     ],
 }
-#: Between two checks nothing stays of a model; but a process may wait for the next Stan program.
-_WAITING = Cache()
 
 
 def main(descriptor: int, memory: int) -> None:
@@ -49,6 +47,9 @@ def main(descriptor: int, memory: int) -> None:
     torch.set_num_threads(1)
     channel = socket.socket(fileno=descriptor)
     check({"definition": _WARMING, "data": {"y": 0.5}})
+    # What is known of models, without their data: many jobs have the same model; and a process that
+    # waits for the next Stan program.
+    known = Cache()
     _limit_memory(memory)
     try:
         frames.send(channel, "ready")
@@ -57,7 +58,7 @@ def main(descriptor: int, memory: int) -> None:
             # Ends this process, whatever it is in the middle of and whether or not the gateway
             # still lives.
             signal.setitimer(signal.ITIMER_PROF, task["seconds"])
-            reply = answer(task)
+            reply = answer({**task, "cache": known})
             signal.setitimer(signal.ITIMER_PROF, 0)
             frames.send(channel, reply)
     except frames.ClosedError:
@@ -86,8 +87,8 @@ def check(task: Mapping[str, Any]) -> dict[str, Any]:
     definition = parse_definition(task["definition"])
     data = None if task["data"] is None else load_input(task["data"], definition)
     limits = Limits(seconds=task.get("seconds", Limits.seconds))
-    cache = _WAITING if isinstance(definition, StanDefinition) else None
-    return check_model(definition, data, limits=limits, cache=cache).model_dump(mode="json")
+    found = check_model(definition, data, limits=limits, cache=task.get("cache"))
+    return found.model_dump(mode="json")
 
 
 def evaluate(task: Mapping[str, Any]) -> dict[str, Any]:

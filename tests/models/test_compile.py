@@ -1,3 +1,5 @@
+import itertools
+
 import pytest
 import torch
 
@@ -81,3 +83,22 @@ def test_read_only_arrays_are_copied() -> None:
     for array in data.values():
         array.setflags(write=False)
     assert compile_model(DEFINITION, data).dim == 10
+
+
+def test_a_check_with_a_cache_finds_what_one_without_does() -> None:
+    cache = Cache()
+    bad = {**DATA, "sigma": [15, 10, 16, -11, 9, 11, 10, 18]}
+    short = {name: values[:3] for name, values in DATA.items()}
+    others = [{**DATA, "y": [1, 2, 3, 4, 5, 6, 7, 8 + n]} for n in range(3)]
+    sizes = []
+    for data in (DATA, *others, short):
+        assert check_model(DEFINITION, load_data(data), cache=cache) == check_model(
+            DEFINITION, load_data(data)
+        )
+        sizes.append(len(cache))
+        with pytest.raises(ModelError, match="scale"):
+            check_model(DEFINITION, load_data(bad), cache=cache)
+    # What is added for other data of known shapes is that they were checked.
+    grown = [after - before for before, after in itertools.pairwise(sizes)]
+    assert grown[:3] == [1, 1, 1]
+    assert grown[3] > 1

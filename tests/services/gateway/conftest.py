@@ -76,8 +76,15 @@ def web(deps: Deps) -> Web:
 @pytest.fixture
 def dispatcher(deps: Deps, tmp_path: Path) -> Iterator[Dispatcher]:
     """A dispatcher that runs jobs in a thread of this process."""
+    with dispatching(deps, tmp_path) as found:
+        yield found
+
+
+@contextlib.contextmanager
+def dispatching(deps: Deps, home: Path) -> Iterator[Dispatcher]:
+    """The same for parts that were `opened` in a directory."""
     backend = LocalBackend(1)
-    url = (tmp_path / "artifacts").as_uri()
+    url = (home / "artifacts").as_uri()
     found = Dispatcher(deps.store, deps.bell, backend, artifacts=url)
     thread = threading.Thread(target=found.run)
     thread.start()

@@ -6,12 +6,14 @@ server error, have a status or a media type that is not documented, or a body ou
 A few requests an operation in the suite; `make conformance` sends thousands.
 """
 
+import itertools
 import os
+import re
 from collections.abc import Iterator
-from typing import Any
+from pathlib import Path
+from typing import Any, get_args
 
 import httpx
-import numpy as np
 import pytest
 import requests
 import schemathesis
@@ -29,9 +31,10 @@ from schemathesis.specs.openapi.checks import (
 from services.gateway.app import _ROUTERS, create_app
 from services.gateway.examples import DATA, EIGHT_SCHOOLS
 from services.gateway.validator import Validator
-from tests.services.gateway.conftest import opened
-from tests.services.gateway.ended import ended
-from tests.services.gateway.web import BASE, Web
+from services.plots import Kind
+from tests.services.gateway.conftest import dispatching, opened
+from tests.services.gateway.ended import BODY
+from tests.services.gateway.web import BASE, Web, wait
 
 pytestmark = pytest.mark.slow
 
@@ -48,11 +51,45 @@ OPERATIONS = sorted(
 UNREADY = "/readyz"
 #: What deletes: for the next request there would be nothing.
 DESTRUCTIVE = "DELETE"
+#: What answers to nothing that there is here: the rest of the contract, an upload without a
+#: shown body, and the evidence of models with at most two unknowns.
+NEVER = {
+    *(UNREADY, "/v1/compare", "/v1/jobs/{job_id}/predict", "/v1/datasets"),
+    "/v1/jobs/{job_id}/evidence",
+}
+
+
+#: Jobs of many kinds: what each is asked, and how it ends.
+JOBS: dict[str, tuple[dict[str, Any], str]] = {
+    "nuts": ({"engine": {"kind": "nuts", "chains": 2, "warmup": 20, "draws": 20}}, "succeeded"),
+    "map": ({"engine": {"kind": "map", "restarts": 1}}, "succeeded"),
+    "vi": ({"engine": {"kind": "vi", "steps": 20, "draws": 50}}, "succeeded"),
+    "laplace": ({"engine": {"kind": "laplace", "draws": 50}}, "succeeded"),
+    "failed": (
+        {
+            "engine": {"kind": "map"},
+            "model": {
+                "language": "graph",
+                "sites": [
+                    {"name": "mu", "distribution": "Normal", "args": {"loc": 0, "scale": 1}},
+                    {"name": "never", "log_factor": "log(-1 - mu * mu)"},
+                ],
+            },
+            "data": {},
+        },
+        "failed",
+    ),
+}
 
 
 @pytest.fixture(scope="module")
-def web(tmp_path_factory: pytest.TempPathFactory, validator: Validator) -> Iterator[Web]:
-    with opened(tmp_path_factory.mktemp("conformance"), validator) as deps:
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("conformance")
+
+
+@pytest.fixture(scope="module")
+def web(home: Path, validator: Validator) -> Iterator[Web]:
+    with opened(home, validator) as deps:
         yield Web(create_app(deps))
 
 
@@ -62,22 +99,34 @@ def schema(web: Web) -> Any:
 
 
 @pytest.fixture(scope="module")
-def things(web: Web) -> dict[str, str]:
+def things(web: Web, home: Path) -> dict[str, list[str]]:
     """What there is, by the names of the parameters in addresses."""
-    rng = np.random.default_rng(1)
-    draws = {"mu": rng.normal(size=(4, 50)), "theta": rng.normal(size=(4, 50, 8))}
+    with dispatching(web.app.state.deps, home):
+        jobs = [_job(web, *job) for job in JOBS.values()]
+    cancelled = web.post("/v1/jobs", BODY).json()["id"]
+    web.post(f"/v1/jobs/{cancelled}/cancel")
     csv = {"Content-Type": "text/csv"}
-    dataset = web.request("POST", "/v1/datasets", content=b"y,s\n1,2\n", headers=csv).json()
+    dataset = web.request("POST", "/v1/datasets", content=b"y,s\n1,2\n", headers=csv)
+    model = web.post("/v1/models", {"definition": EIGHT_SCHOOLS, "data": DATA})
     return {
-        "job_id": ended(web, web.app.state.deps, draws)["id"],
-        "model_id": web.post("/v1/models", {"definition": EIGHT_SCHOOLS, "data": DATA}).json()[
-            "id"
-        ],
-        "dataset_id": dataset["id"],
+        "job_id": [*jobs, cancelled],
+        "model_id": [model.json()["id"]],
+        "dataset_id": [dataset.json()["id"]],
+        "kind": list(get_args(Kind)),
     }
 
 
-def requested(operation: Any, things: dict[str, str]) -> st.SearchStrategy[Any]:
+def _job(web: Web, asked: dict[str, Any], state: str) -> str:
+    """Run a job to its end."""
+    answer = web.post("/v1/jobs", {**BODY, "tier": "interpreted", "seed": 1, **asked})
+    assert answer.status_code == 202, answer.text
+    job: str = answer.json()["id"]
+    found = wait(web, job, "succeeded", "failed")
+    assert found["state"] == state, found
+    return job
+
+
+def requested(operation: Any, things: dict[str, list[str]]) -> st.SearchStrategy[Any]:
     """Requests of an operation: valid and broken, of what there is and of what there is not."""
     takes = operation.path_parameters or operation.query or operation.headers or operation.body
     modes = list(GenerationMode) if takes else [GenerationMode.POSITIVE]
@@ -88,7 +137,11 @@ def requested(operation: Any, things: dict[str, str]) -> st.SearchStrategy[Any]:
     def case(draw: Any) -> Any:
         found = draw(made)
         if operation.method.upper() != DESTRUCTIVE and draw(st.booleans()):
-            known = {name: things[name] for name in found.path_parameters if name in things}
+            known = {
+                name: draw(st.sampled_from(things[name]))
+                for name in found.path_parameters
+                if name in things
+            }
             found.path_parameters = {**found.path_parameters, **known}
         if bodies and found.media_type == "application/json" and draw(st.booleans()):
             found.body = draw(st.sampled_from(bodies))
@@ -113,20 +166,25 @@ def send(web: Web, case: Any) -> httpx.Response:
     )
 
 
-@pytest.mark.parametrize(("path", "method"), OPERATIONS)
-def test_every_answer_is_as_documented(
-    web: Web, schema: Any, things: dict[str, str], path: str, method: str
-) -> None:
-    operation = schema[path][method]
+def check(web: Web, case: Any) -> httpx.Response:
+    """Send a request; its answer has to be as documented."""
     checks = [
         status_code_conformance,
         content_type_conformance,
         response_headers_conformance,
         response_schema_conformance,
     ]
-    if path != UNREADY:
+    if case.path != UNREADY:
         checks.append(not_a_server_error)
+    answer = send(web, case)
+    case.validate_response(answer, checks=checks)
+    return answer
 
+
+@pytest.mark.parametrize(("path", "method"), OPERATIONS)
+def test_every_answer_is_as_documented(
+    web: Web, schema: Any, things: dict[str, list[str]], path: str, method: str
+) -> None:
     @settings(
         max_examples=EXAMPLES,
         deadline=None,
@@ -135,11 +193,28 @@ def test_every_answer_is_as_documented(
         phases=[Phase.generate, Phase.shrink],
         suppress_health_check=list(HealthCheck),
     )
-    @given(case=requested(operation, things))
+    @given(case=requested(schema[path][method], things))
     def run(case: Any) -> None:
-        case.validate_response(send(web, case), checks=checks)
+        check(web, case)
 
     run()
+
+
+@pytest.mark.parametrize(("path", "method"), [o for o in OPERATIONS if o[1] != DESTRUCTIVE])
+def test_what_there_is_is_shown_as_documented(
+    web: Web, schema: Any, things: dict[str, list[str]], path: str, method: str
+) -> None:
+    """Of everything that there is, and with every body that the document shows."""
+    operation = schema[path][method]
+    names = re.findall(r"{(\w+)}", path)
+    bodies = [{"body": body, "media_type": "application/json"} for body in examples(operation)]
+    answered = set()
+    for values in itertools.product(*(things[name] for name in names)):
+        for body in bodies or [{}]:
+            case = operation.Case(path_parameters=dict(zip(names, values, strict=True)), **body)
+            answered.add(check(web, case).status_code)
+    if path not in NEVER:
+        assert answered & {200, 201, 202}, answered
 
 
 def test_every_operation_is_asked(schema: Any) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from models.cache import Cache
 from services.gateway.examples import DATA, EIGHT_SCHOOLS
 from services.gateway.validator_child import answer
 
@@ -14,6 +15,14 @@ from services.gateway.validator_child import answer
 def test_a_check() -> None:
     found = answer({"task": "check", "definition": EIGHT_SCHOOLS, "data": DATA})
     assert found["result"]["observed"] == ["y"]
+
+
+def test_a_check_with_what_is_known() -> None:
+    known = Cache()
+    for y in range(3):
+        task = {"task": "check", "definition": EIGHT_SCHOOLS, "data": {**DATA, "y": [y] * 8}}
+        assert answer({**task, "cache": known}) == answer(task)
+    assert len(known) > 0
 
 
 def test_a_log_density() -> None:
