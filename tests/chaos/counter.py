@@ -9,22 +9,18 @@ from tests.chaos.workload import Order
 class Counter:
     """Orders for customers in several threads."""
 
-    def __init__(self, orders: Sequence[Order], allowed: int | None = None) -> None:
-        """Put them in a row.
-
-        Args:
-            orders: in this order.
-            allowed: how many may be handed out; None: all.
-        """
+    def __init__(self, orders: Sequence[Order]) -> None:
+        """Put them in a row; none may be handed out yet."""
         self._orders = orders
-        self._allowed = len(orders) if allowed is None else allowed
+        self._allowed = 0
         self._handed = 0
         self._changed = threading.Condition()
 
-    def allow(self, count: int) -> None:
-        """Let so many be handed out in all."""
+    def allow(self, parts: int = 1) -> None:
+        """Let one of so many equal parts of those that are left be handed out, one at the least."""
         with self._changed:
-            self._allowed = max(self._allowed, min(count, len(self._orders)))
+            left = len(self._orders) - self._handed
+            self._allowed = max(self._allowed, self._handed + -(-left // parts))
             self._changed.notify_all()
 
     def following(self) -> Order | None:
@@ -36,4 +32,6 @@ class Counter:
             if self._handed == len(self._orders):
                 return None
             self._handed += 1
+            # Whoever waits for one that does not come any more.
+            self._changed.notify_all()
             return self._orders[self._handed - 1]

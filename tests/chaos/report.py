@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from tests.chaos.checker import Promise, Violation, cancel_seconds
 from tests.chaos.history import Found, History, Struck
+from workers.jobs import JobState
 
 Row = tuple[str, str, str]
 
@@ -35,13 +36,14 @@ def _jobs(history: History) -> list[Row]:
     jobs = [job for job in history.of(Found) if not job.key.startswith("reference")]
     states = Counter(str(job.state) for job in jobs)
     ends = ", ".join(f"{count} {state}" for state, count in sorted(states.items()))
-    again = [job for job in jobs if job.attempts > 1]
-    attempts = sum(job.attempts for job in again)
+    # Attempts that a dispatcher put back, because its cluster died, count nowhere else.
+    attempts = [sum(state is JobState.RUNNING for _, _, state in job.events) for job in jobs]
+    again = [count for count in attempts if count > 1]
     resumed = sum(job.resumed for job in jobs)
     doubted = sum(job.doubted for job in jobs)
     return [
         ("jobs", str(len(jobs)), ends),
-        ("begun again", str(len(again)), f"in {attempts} attempts"),
+        ("begun again", str(len(again)), f"in {sum(again)} attempts"),
         ("gone on from a checkpoint", str(resumed), f"past {doubted} that were damaged"),
         ("events", str(sum(len(job.events) for job in jobs)), ""),
     ]

@@ -44,18 +44,15 @@ def run(
         service.start()
         say(f"the service is whole at {service.url}")
         _refer(service, orders, history)
-        counter = Counter(orders, CUSTOMERS)
+        counter = Counter(orders)
         customers = _customers(service, counter, history, refer=False)
         tormentor = Tormentor(service, history, random.Random(seed), say)
-        waiting = list(faults)
-        while waiting:
-            fault = waiting.pop(0)
+        for left, fault in zip(range(len(faults), 0, -1), faults, strict=True):
+            # Orders come in as faults do, so that every fault finds jobs under way.
+            counter.allow(left)
             if not tormentor.strike(fault):
                 say(f"{fault.name}: there was nothing to strike")
-            # Orders come in as faults do, so that every fault finds jobs under way.
-            share = 1.0 - len(waiting) / len(faults)
-            counter.allow(CUSTOMERS + int(share * len(orders)))
-        counter.allow(len(orders))
+        counter.allow()
         _await(customers)
         service.await_whole()
         audit(service, history)
@@ -66,8 +63,9 @@ def run(
 def _refer(service: Service, orders: Sequence[Order], history: History) -> None:
     """Have everything that is asked for done once while nothing happens."""
     known = {reference.what for reference in history.of(Reference)}
-    missing = [order for order in references(orders) if order.what not in known]
-    _await(_customers(service, Counter(missing), history, refer=True))
+    counter = Counter([order for order in references(orders) if order.what not in known])
+    counter.allow()
+    _await(_customers(service, counter, history, refer=True))
 
 
 def _customers(

@@ -17,7 +17,7 @@ from tests.chaos.faults.damaged import CorruptedCheckpoint
 from tests.chaos.faults.fault import AbstractFault
 from tests.chaos.faults.full import DiskFull
 from tests.chaos.faults.jumped import ClockJumped
-from tests.chaos.faults.killed import DispatcherKilled, GatewayKilled, RayletKilled, WorkerKilled
+from tests.chaos.faults.killed import DispatcherKilled, GatewayKilled, RayletKilled
 from tests.chaos.faults.restarted import PostgresRestarted
 from tests.chaos.history import Found, History, Struck
 from tests.chaos.report import report
@@ -33,8 +33,8 @@ pytestmark = [
 
 LEASE = 4.0
 SETTLE = LEASE + 4.0
-#: Those that are long enough to be interrupted.
-LONG = [recipe for recipe in RECIPES if recipe.engine["kind"] in ("nuts", "chees", "vi")]
+#: Those that are long enough to be interrupted, on either tier.
+LONG = [recipe for recipe in RECIPES if recipe.engine["kind"] == "nuts"]
 
 
 @pytest.fixture
@@ -66,7 +66,7 @@ def test_what_befalls_a_service_on_one_machine(folder: Path) -> None:
             lease=LEASE,
         )
         faults: list[AbstractFault] = [
-            WorkerKilled(),
+            # Which kills the workers, too.
             CorruptedCheckpoint(),
             DispatcherKilled(),
             ClockJumped(),
@@ -74,7 +74,7 @@ def test_what_befalls_a_service_on_one_machine(folder: Path) -> None:
             DiskFull(),
         ]
         fitting = [fault for fault in faults if fault.fits(service)]
-        history = survived(service, fitting, jobs=12)
+        history = survived(service, fitting, jobs=10)
     jobs = list(history.of(Found))
     assert sum(job.resumed for job in jobs) > 0
     assert sum(job.doubted for job in jobs) > 0
