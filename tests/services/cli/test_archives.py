@@ -17,7 +17,8 @@ from tests.services.gateway.ended import BODY, ended
 from tests.services.gateway.web import Web
 from workers.store.store import create_store
 
-DRAWS = {"mu": np.random.default_rng(1).normal(size=(2, 7)), "tau": np.ones((2, 7))}
+RNG = np.random.default_rng(1)
+DRAWS = {"mu": RNG.normal(size=(2, 7)), "theta": RNG.normal(size=(2, 7, 8))}
 
 
 def credence(*arguments: str | Path) -> Any:
