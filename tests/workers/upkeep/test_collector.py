@@ -14,7 +14,7 @@ from tests.workers.archive.jobs import bound, dataset, ended
 from tests.workers.store.conftest import TurnedClock
 from tests.workers.store.submissions import DEFINITION, submit, take
 from workers.jobs import Job
-from workers.store.artifacts import Artifacts
+from workers.store.artifacts import Artifacts, Listed
 from workers.store.errors import JobNotFoundError
 from workers.store.store import create_store
 from workers.upkeep.collector import Collector
@@ -241,6 +241,26 @@ def test_an_empty_folder_goes_once_it_is_old(house: House) -> None:
     age(house, "jobs/gone")
     collect(house)
     assert house.artifacts.folders("jobs") == ()
+
+
+def test_what_cannot_be_deleted_is_told_and_the_rest_is(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for key in ("jobs/gone/1/a", "jobs/gone/1/b"):
+        house.artifacts.put(key, b"xyz")
+    age(house)
+    discard = house.artifacts.discard
+
+    def refuse(listed: Listed, before: float) -> bool:
+        if listed.key.endswith("a"):
+            raise PermissionError(13, "Permission denied", listed.key)
+        return discard(listed, before)
+
+    monkeypatch.setattr(house.artifacts, "discard", refuse)
+    haul = Collector(house.store, house.artifacts, Policy()).collect()
+    assert haul.notes == ["jobs/gone/1/a cannot be deleted (Permission denied)"]
+    assert haul.document() == {"orphans": {"count": 1, "bytes": 3}}
+    assert files(house) == {"jobs/gone/1/a"}
 
 
 def test_hauls_add_up() -> None:
