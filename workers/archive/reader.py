@@ -2,6 +2,8 @@
 
 import hashlib
 import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, Self, TypeVar
 
@@ -42,10 +44,10 @@ class Reader:
             self._members = self._listed()
             self.manifest = self._document(NAME, Manifest)
             self._check_manifest()
+            self._check_digests()
             #: The jobs, in the manifest's order.
             self.records = [self._record(job) for job in self.manifest.jobs]
             self._check_artifacts()
-            self._check_digests()
         except BaseException:
             self.close()
             raise
@@ -143,19 +145,19 @@ class Reader:
         for name, member in self.manifest.members.items():
             digest = hashlib.sha256()
             with self._opened(self._members[name]) as file:
-                try:
-                    while block := file.read(_BLOCK):
-                        digest.update(block)
-                except (zipfile.BadZipFile, EOFError) as error:
-                    raise ArchiveError(f"{name[:128]!r} is damaged ({error})") from None
+                while block := file.read(_BLOCK):
+                    digest.update(block)
             if digest.hexdigest() != member.sha256:
                 raise ArchiveError(f"{name[:128]!r} is damaged: its digest is another")
             key = name.removeprefix(ARTIFACTS)
             if key.startswith("inputs/") and key != f"inputs/{digest.hexdigest()}.json":
                 raise ArchiveError(f"{name[:128]!r} is not called by its digest")
 
-    def _opened(self, info: zipfile.ZipInfo) -> IO[bytes]:
+    @contextmanager
+    def _opened(self, info: zipfile.ZipInfo) -> Iterator[IO[bytes]]:
+        """Open a member, whose checksum may turn out to be wrong while it is read."""
         try:
-            return self._archive.open(info)
-        except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError) as error:
+            with self._archive.open(info) as file:
+                yield file
+        except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, OSError) as error:
             raise ArchiveError(f"{info.filename[:128]!r} is damaged ({error})") from None

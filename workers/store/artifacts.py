@@ -13,6 +13,7 @@ jobs/<id>/<token>/state                  what another job may go on from
 installations/<id>                       a mark of every database whose files lie here
 """
 
+import contextlib
 import hashlib
 import mmap
 import os
@@ -22,7 +23,6 @@ import shutil
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from io import BufferedWriter
@@ -134,7 +134,7 @@ class Artifacts:
         """Return whether there is something under the key."""
         return bool(self._files.isfile(self._path(key)))
 
-    @contextmanager
+    @contextlib.contextmanager
     def open_read(self, key: str) -> Iterator[BinaryIO]:
         """Open an artifact for reading.
 
@@ -293,6 +293,13 @@ class Artifacts:
         except FileNotFoundError:
             return False
         return True
+
+    def prune(self, prefix: str) -> None:
+        """Remove the folders under a prefix in which nothing is left; an object store has none."""
+        if self.local:
+            for folder, _, _ in os.walk(self._path(prefix), topdown=False):
+                with contextlib.suppress(OSError):
+                    Path(folder).rmdir()
 
     def free(self) -> int | None:
         """Return the bytes that are free where artifacts lie; None where nobody knows."""

@@ -5,14 +5,13 @@ from collections.abc import Callable
 from datetime import timedelta
 
 from workers.store.artifacts import STATE, Artifacts
-from workers.store.errors import StoreError
 from workers.store.store import Store
 from workers.upkeep.haul import Haul
 from workers.upkeep.orphans import Orphans
 from workers.upkeep.policy import Policy
 
 #: Jobs that are deleted in one transaction: each may have thousands of events.
-_AT_A_TIME = 50
+_AT_A_TIME = 10
 #: What is deleted of a job whose draws expire; without them nothing can go on from it either.
 _DRAWS = ("draws.arrow", "stats.arrow", STATE)
 
@@ -75,14 +74,14 @@ class Collector:
             some = due[first : first + _AT_A_TIME]
             for job in some if dry_run else self._upkeep.expire_jobs(some, age):
                 # Rows first: what a crash leaves here is an orphan.
-                haul.add("jobs", self._deleted(f"jobs/{job}", dry_run))
+                haul.add("jobs", self._deleted(haul, f"jobs/{job}", dry_run))
 
     def _draws(self, haul: Haul, age: timedelta, dry_run: bool) -> None:
         due = self._upkeep.due_draws(age)
         for first in range(0, len(due), _AT_A_TIME):
             some = due[first : first + _AT_A_TIME]
             for _, prefix in some:
-                size = sum(self._deleted(f"{prefix}/{name}", dry_run) for name in _DRAWS)
+                size = sum(self._deleted(haul, f"{prefix}/{name}", dry_run) for name in _DRAWS)
                 haul.add("draws", size, count=1 if size else 0)
             if not dry_run:
                 self._upkeep.mark_draws([job for job, _ in some])
@@ -96,15 +95,19 @@ class Collector:
             if dry_run:
                 haul.add("datasets", dataset.bytes)
             elif (key := self._upkeep.expire_dataset(dataset)) is not None:
-                haul.add("datasets", self._deleted(key, dry_run))
+                haul.add("datasets", self._deleted(haul, key, dry_run))
 
-    def _deleted(self, prefix: str, dry_run: bool) -> int:
+    def _deleted(self, haul: Haul, prefix: str, dry_run: bool) -> int:
         """Delete what lies under a prefix; return the bytes."""
         try:
             size = self._artifacts.size(prefix)
             if not dry_run:
                 self._artifacts.delete(prefix)
-        except (FileNotFoundError, StoreError):
+        except FileNotFoundError:
             # Somebody else was quicker.
+            return 0
+        except OSError as error:
+            # No row names it any more, or soon: it is an orphan.
+            haul.fail(prefix, error)
             return 0
         return size

@@ -3,6 +3,9 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+#: Sentences at the most.
+_NOTES = 20
+
 
 @dataclass
 class Part:
@@ -26,6 +29,11 @@ class Haul:
             part = self.parts.setdefault(kind, Part())
             part.count += count
             part.bytes += size
+
+    def fail(self, key: str, error: OSError) -> None:
+        """Note what could not be deleted; the rest is."""
+        if len(self.notes) < _NOTES:
+            self.notes.append(f"{key} cannot be deleted ({error.strerror or error})")
 
     def document(self) -> dict[str, Any]:
         """Return it as JSON."""

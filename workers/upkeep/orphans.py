@@ -90,9 +90,10 @@ class Orphans:
         about = listed or (self._artifacts.folder(folder),)
         if not all(_old(each, before) for each in about):
             return
+        for each in listed:
+            self._take(haul, "orphans", each, before, dry_run)
         if not dry_run:
-            self._artifacts.delete(folder)
-        haul.add("orphans", sum(each.bytes for each in listed), len(listed))
+            self._artifacts.prune(folder)
 
     def _ended(self, haul: Haul, folder: str, fate: Fate, before: float, dry_run: bool) -> None:
         """Delete what the attempts of an ended job left that were not published."""
@@ -116,8 +117,11 @@ class Orphans:
     def _take(self, haul: Haul, kind: str, listed: Listed, before: float, dry_run: bool) -> None:
         if not _old(listed, before):
             return
-        if dry_run or self._artifacts.discard(listed, before):
-            haul.add(kind, listed.bytes)
+        try:
+            if dry_run or self._artifacts.discard(listed, before):
+                haul.add(kind, listed.bytes)
+        except OSError as error:
+            haul.fail(listed.key, error)
 
 
 def _old(listed: Listed, before: float) -> bool:

@@ -28,6 +28,7 @@ WELL: dict[str, tuple[list[str], Any]] = {
     "draws": (["j"], {"mu": [[1.5]]}),
     "plot": (["j", "trace"], {"svg": "<svg/>"}),
     "cancel": (["j"], JOB),
+    "extend": (["j", "--draws", "5"], RESULT),
     "gradcheck": (["MODEL"], CHECKED),
     "datasets list": ([], [DATASET]),
     "datasets add": (["MODEL"], DATASET),
@@ -43,6 +44,7 @@ BADLY: dict[str, tuple[list[str], int, str]] = {
     "draws": (["j", "--format", "csv", "--server", "URL"], 2, "The input is not valid"),
     "plot": (["none", "trace", "--server", "URL"], 2, "Not found"),
     "cancel": (["none", "--server", "URL"], 2, "Not found"),
+    "extend": (["none", "--draws", "5", "--server", "URL"], 2, "Not found"),
     "gradcheck": (["no.py", "--server", "URL"], 2, "The input is not valid"),
     "datasets list": (["--server", "ABSENT"], 1, "The service does not answer"),
     "datasets add": (["no.csv", "--server", "URL"], 2, "The input is not valid"),
@@ -50,7 +52,8 @@ BADLY: dict[str, tuple[list[str], int, str]] = {
     "datasets delete": (["none", "--server", "URL"], 2, "Not found"),
 }
 #: Commands that start a service, or open its database: their own tests run them.
-ELSEWHERE = {"serve", "demo", "audit", "keys create", "keys list", "keys revoke"}
+ELSEWHERE = {"serve", "demo", "audit", "gc", "export", "import"}
+ELSEWHERE |= {"keys create", "keys list", "keys revoke"}
 
 
 def commands(command: Any, path: str = "") -> Iterator[tuple[str, Any]]:
@@ -76,6 +79,7 @@ def url() -> Iterator[str]:
     script.on("GET /v1/jobs/j/draws", Answer({"mu": [[1.5]]}))
     script.on("GET /v1/jobs/j/plots/trace", Answer(b"<svg/>"))
     script.on("POST /v1/jobs/j/cancel", Answer(JOB))
+    script.on("POST /v1/jobs/j/extend", Answer({**JOB, "state": "queued"}, 202))
     script.on("POST /v1/models", Answer({"id": "m"}, 201))
     script.on("POST /v1/models/m/derivatives", Answer(CHECKED))
     script.on("GET /v1/datasets", Answer({"datasets": [DATASET], "next_page_token": None}))

@@ -28,7 +28,11 @@ def test_a_task_is_run_and_told(house: House) -> None:
     worker = Worker()
     worker.start(house.task().model_dump_json().encode())
     events, receipt = drain(worker)
-    assert receipt == Receipt(state="succeeded", result=True)
+    account = receipt.account
+    assert receipt == Receipt(state="succeeded", result=True, account=account)
+    assert account is not None
+    assert (account.engine, account.draws) == ("nuts", 100)
+    assert [phase.name for phase in account.phases] == ["compile", "plan", "run", "write"]
     done = [event.payload["done"] for event in events if event.kind == "progress"]
     assert done == sorted(done)
     assert done[-1] == 100

@@ -81,3 +81,15 @@ def test_an_engine_without_draws(web: Web, deps: Deps) -> None:
     prefix = f"jobs/{job['id']}/{claim.token}"
     deps.store.publish(job["id"], claim.token, JobState.SUCCEEDED, prefix)
     assert "map" in assert_problem(web.get(job["links"]["draws"]), 409)["detail"]
+
+
+def test_draws_that_expired_say_so(web: Web, deps: Deps) -> None:
+    job = ended(web, deps, {"mu": np.zeros((2, 5))})
+    path = f"/v1/jobs/{job['id']}/draws"
+    assert web.get(path).status_code == 200
+    prefix = deps.store.get_job("local", job["id"]).result_prefix
+    for name in ("draws.arrow", "stats.arrow"):
+        deps.artifacts.delete(f"{prefix}/{name}")
+    deps.store.upkeep.mark_draws([job["id"]])
+    found = assert_problem(web.get(path), 409)
+    assert "draws were kept until" in found["detail"]
