@@ -39,7 +39,7 @@ class Blankets:
         """Return the sum of every entry's own terms, `C x K`, from all terms: `C x F`."""
         count = sum(len(site) for site in self.sites)
         sums = terms.new_zeros(len(terms), count)
-        sums.index_add_(1, self.entries, terms[:, self.terms])
+        sums.scatter_add_(1, self.entries.expand(len(terms), -1), terms[:, self.terms])
         for site, shared in zip(self.sites, self.shared, strict=True):
             if len(shared):
                 sums[:, site.start : site.stop] += terms[:, shared].sum(1, keepdim=True)

@@ -106,9 +106,16 @@ def _labels(step: Step, known: Mapping[Step, Any]) -> Any:
     """The labels of a step's result, a list of them where it has several."""
     if step.op is operator.getitem:
         whole, place = step.args
-        return {site: parts[place].expand(step.shape) for site, parts in known[whole].items()}
-    tainted = sorted({site for source in step.sources for site in known[source]})
-    return {site: _derived(step, {s: known[s].get(site) for s in step.sources}) for site in tainted}
+        parts = known[whole].items()
+        return _hanging({site: part[place].expand(step.shape) for site, part in parts})
+    sites = sorted({site for source in step.sources for site in known[source]})
+    found = {s: _derived(step, {n: known[n].get(s) for n in step.sources}) for s in sites}
+    return found if step.dtype is None else _hanging(found)
+
+
+def _hanging(found: Labels) -> Labels:
+    """Without the sites that nothing hangs on."""
+    return {site: labels for site, labels in found.items() if bool((labels != NONE).any())}
 
 
 def _derived(step: Step, found: Mapping[Step, Any]) -> Any:
@@ -185,7 +192,7 @@ def _joined(labels: Iterable[Tensor], shape: Sequence[int]) -> Tensor:
     return result
 
 
-def _over(labels: Tensor, dims: Sequence[int] | None = None, keepdim: bool = False) -> Tensor:
+def _over(labels: Tensor, dims: list[int] | None = None, keepdim: bool = False) -> Tensor:
     """The labels of what hangs on all entries along some dimensions, or on all there are."""
     if dims is None or len(dims) == 0:
         dims = list(range(labels.dim()))

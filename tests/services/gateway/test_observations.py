@@ -53,6 +53,21 @@ def test_the_log_likelihood_of_every_row_at_every_point(
     np.testing.assert_allclose(unpack(found["y"]), wanted(), rtol=1e-12)
 
 
+def test_discrete_unknowns_are_points_too() -> None:
+    source = (
+        "def model(y):\n"
+        "    with pyro.plate('row', len(y)):\n"
+        "        n = pyro.sample('n', dist.Poisson(3.0))\n"
+        "        pyro.sample('y', dist.Binomial(n, 0.4), obs=y)\n"
+    )
+    model, data = parse_definition({"language": "pyro", "source": source}), load_data({"y": [1, 2]})
+    assert observations(model, data)["dims"] == {"n": ["row"], "y": ["row"]}
+    counts = np.array([[1.0, 2.0], [4.0, 3.0], [2.0, 7.0]])
+    found = log_likelihood(model, data, {"n": pack(counts)})
+    exact = stats.binom(counts, 0.4).logpmf([1, 2])
+    np.testing.assert_allclose(unpack(found["y"]), exact, rtol=1e-12)
+
+
 def test_factors_alone_are_no_observations() -> None:
     model = parse_definition(
         {

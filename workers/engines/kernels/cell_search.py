@@ -27,6 +27,8 @@ from workers.errors import NoInitialPointError
 MOST, DEPTH = 64, 20.0
 #: Points of one evaluation; pieces that an interval is cut into.
 ROWS, FAN = 64, 16
+#: Draws of the prior that a search may begin at.
+TRIES = 16
 #: Powers of two up to which values are looked for; in float32 larger ones are not whole.
 REACH = {torch.float32: 22, torch.float64: 30}
 
@@ -66,8 +68,10 @@ class CellSearch:
         for entries in self._density.blankets.apart():
             self._lay(entries, generator)
         used = int((self._width > 0.0).nonzero()[:, 1].max()) + 1
-        cells = Cells(self._start[:, :used], self._width[:, :used], self._beyond)
-        return cells, self._logits[:, :used].contiguous()
+        start, width, logits = (
+            table[:, :used].clone() for table in (self._start, self._width, self._logits)
+        )
+        return Cells(start, width, self._beyond.clone()), logits
 
     def _lay(self, entries: Tensor, generator: torch.Generator) -> None:
         limits = self._limits[entries]
@@ -196,18 +200,17 @@ def _grid(first: Tensor, last: Tensor) -> Tensor:
     return first + (last - first) * shares[:, None]
 
 
-def first_values(density: MixedDensity, generator: torch.Generator, tries: int) -> Tensor:
+def first_values(density: MixedDensity, generator: torch.Generator) -> Tensor:
     """Return values of the discrete entries, `K`, at which the log density can be finite.
 
     Args:
         density: of the model.
         generator: of the prior's draws, from which they are looked for.
-        tries: draws at the most.
 
     Raises:
         NoInitialPointError: none of the draws leads to any.
     """
-    z, values = density.initial(generator, tries)
+    z, values = density.initial(generator, TRIES)
     for one, beside in zip(z.split(1), values.split(1), strict=True):
         search = CellSearch(density, one, beside)
         search.sweep(generator)
@@ -216,7 +219,7 @@ def first_values(density: MixedDensity, generator: torch.Generator, tries: int) 
     names = tuple(p.name for p in density.density.parameters if p.discrete)
     told = ", ".join(f"'{name}'" for name in names)
     raise NoInitialPointError(
-        f"The log density is not finite at any of {tries} initial points, whatever the values of "
+        f"The log density is not finite at any of {TRIES} initial points, whatever the values of "
         f"the discrete latents {told}. Check their priors against the data.",
         names,
     )

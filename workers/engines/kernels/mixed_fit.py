@@ -14,14 +14,14 @@ from workers.engines.kernels.guides import MeanField
 from workers.engines.kernels.mixed import estimate_mixed, weigh_mixed
 from workers.engines.kernels.vi_state import Fit
 
-#: Rounds over all discrete unknowns when cells are first laid.
-SWEEPS = 2
+#: Draws of all unknowns that cells are laid for; rounds over the discrete ones at first.
+DRAWS, SWEEPS = 16, 2
 #: The probability at an end of the cells that has them laid anew.
 CROWDED = 1e-3
 
 
 def lay(
-    mixed: MixedDensity, fit: Fit, values: Tensor, generator: torch.Generator, particles: int
+    mixed: MixedDensity, fit: Fit, values: Tensor, generator: torch.Generator
 ) -> tuple[Fit, Tensor, Tensor]:
     """Lay cells about a fit of the continuous unknowns that has none.
 
@@ -29,13 +29,12 @@ def lay(
         mixed: the density of both.
         fit: where its guide begins.
         values: of the discrete entries, `K`, where the search begins.
-        generator: of the draws.
-        particles: draws of the continuous unknowns that the cells are laid for.
+        generator: of the draws that cells are laid for.
 
     Returns:
         The fit of both; the most probable values, `K`; the draws, `S x D`.
     """
-    z = _around(fit, fit.parameters, generator, particles)
+    z = _around(fit, fit.parameters, generator)
     search = CellSearch(mixed, z, values.expand(len(z), -1))
     cells, logits = [search.sweep(generator) for _ in range(SWEEPS)][-1]
     parameters = (*fit.parameters, logits)
@@ -51,13 +50,13 @@ def lay(
     return fit, search.modes, z
 
 
-def lay_anew(mixed: MixedDensity, fit: Fit, generator: torch.Generator, particles: int) -> Fit:
+def lay_anew(mixed: MixedDensity, fit: Fit, generator: torch.Generator) -> Fit:
     """Lay the cells about where a fit has come to, if it crowds at an end of those there are."""
     assert fit.cells is not None
     *own, logits = fit.parameters
     if fit.count or not fit.cells.crowded(logits, CROWDED):
         return fit
-    z = _around(fit, tuple(own), generator, particles)
+    z = _around(fit, tuple(own), generator)
     _, values = fit.cells.draw(logits, generator, len(z))
     cells, fresh = CellSearch(mixed, z, values, fit.cells).sweep(generator)
     zeros = torch.zeros_like(fresh)
@@ -97,8 +96,8 @@ def weigh(
     )
 
 
-def _around(fit: Fit, parameters: Parameters, generator: torch.Generator, count: int) -> Tensor:
+def _around(fit: Fit, parameters: Parameters, generator: torch.Generator) -> Tensor:
     """Return draws of the continuous unknowns, `S x D`, the first of them at the centre."""
-    noise = standard_normal(generator, count, fit.frame.centre)
+    noise = standard_normal(generator, DRAWS, fit.frame.centre)
     noise[0] = 0.0
     return fit.frame.place(MeanField().place(parameters, noise))

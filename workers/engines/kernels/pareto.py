@@ -2,14 +2,20 @@
 
 import math
 
+import numpy as np
 import torch
 from arviz_stats.base import array_stats
+from numpy.typing import NDArray
 from torch import Tensor
+
+Array = NDArray[np.float64]
 
 #: A relative variance of the weights, the chi-squared divergence, that is as good as none. The
 #: shape of a tail does not depend on its size, so a fit that is nearly perfect could be blamed for
 #: a few weights that stand out by a hair.
 NEGLIGIBLE = 0.01
+#: The share of the tail that equal weights may be, and the digits by which they are.
+SHARED, DIGITS = 0.1, 9
 #: Weights that have a tail to speak of.
 FEWEST = 25
 
@@ -33,7 +39,27 @@ def pareto_k(log_weights: Tensor) -> float | None:
     if float(weights.var()) < NEGLIGIBLE * float(weights.mean()) ** 2:
         return 0.0
     # ArviZ takes what LOO gives it, the log likelihood, and negates it.
-    return float(array_stats.psislw(-log_weights.cpu().numpy())[1])
+    return float(array_stats.psislw(-_untied(log_weights.cpu().numpy()))[1])
+
+
+def _untied(given: Array) -> Array:
+    """Spread weights that many draws share, in the tail, evenly over the gap to the next smaller.
+
+    Draws of discrete unknowns come again and again, and a tail that begins with many of its least
+    value has no shape. Quantiles stay where they are, up to the gaps.
+    """
+    # The same values may differ in their last digit.
+    log_weights = given.round(DIGITS)
+    tail = np.sort(log_weights)[-math.ceil(3.0 * math.sqrt(len(log_weights))) :]
+    if np.unique(tail, return_counts=True)[1].max() <= len(tail) * SHARED:
+        return given
+    values, place, counts = np.unique(log_weights, return_inverse=True, return_counts=True)
+    gaps = np.diff(values, prepend=values[0] - (values[-1] - values[0]) / len(values))
+    order = np.argsort(place, kind="stable")
+    rank = np.empty(len(order))
+    rank[order] = np.arange(len(order)) - np.repeat(np.cumsum(counts) - counts, counts)
+    spread: Array = log_weights - gaps[place] * rank / counts[place]
+    return spread
 
 
 def smoothed(log_weights: Tensor) -> Tensor:

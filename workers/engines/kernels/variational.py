@@ -111,7 +111,7 @@ def _again(
 
 def _begin_mixed(options: ViOptions, mixed: MixedDensity, generator: torch.Generator) -> ViState:
     origin, device = generator.get_state(), mixed.density.device
-    values = first_values(mixed, generator, options.particles)
+    values = first_values(mixed, generator)
     weights = torch.empty(0, dtype=torch.float64, device=device)
     if mixed.dim:
         near = mixed.given(values)
@@ -121,7 +121,7 @@ def _begin_mixed(options: ViOptions, mixed: MixedDensity, generator: torch.Gener
         return ViState(seek, None, None, weights, random, origin, 0, None, values=values)
     nothing = torch.empty(0, dtype=mixed.density.dtype, device=device)
     fit = _start(options, mixed.density, Frame(nothing, nothing))
-    fit, modes, _ = mixed_fit.lay(mixed, fit, values, generator, options.particles)
+    fit, modes, _ = mixed_fit.lay(mixed, fit, values, generator)
     random = generator.get_state()
     return ViState(None, None, fit, weights, random, origin, 0, None, values=modes)
 
@@ -135,7 +135,7 @@ def _before_mixed(
     state = _before(options, near, state, generator)
     if state.fit is None or state.values is None:
         return state
-    fit, modes, z = mixed_fit.lay(mixed, state.fit, state.values, generator, options.particles)
+    fit, modes, z = mixed_fit.lay(mixed, state.fit, state.values, generator)
     state = replace(state, fit=fit, values=modes, turns=state.turns + 1)
     if state.turns == TURNS:
         return state
@@ -255,7 +255,7 @@ def _fit(
     least = last_windows(_size(fit), options.particles, options.steps)
     plateau = follow(fit.plateau, estimate.elbo, options.tolerance, least)
     if mixed is not None and plateau.level > fit.plateau.level:
-        fit = mixed_fit.lay_anew(mixed, fit, generator, options.particles)
+        fit = mixed_fit.lay_anew(mixed, fit, generator)
     fit, point = _trace(replace(fit, plateau=plateau), estimate.elbo, options)
     outcome = _end(options, fit)
     if outcome is not None:

@@ -93,7 +93,7 @@ def model(y):
     pyro.sample("y", dist.Binomial(k, 0.5), obs=y)
 """
     density = mixed(source, y=2)
-    values = first_values(density, torch.Generator().manual_seed(0), 16)
+    values = first_values(density, torch.Generator().manual_seed(0))
     z = torch.zeros(8, 0).double()
     search = CellSearch(density, z, values.expand(8, -1))
     cells, logits = [search.sweep(torch.Generator().manual_seed(0)) for _ in range(2)][-1]
@@ -112,4 +112,4 @@ def model(y):
 """
     density = mixed(source, y=5)
     with pytest.raises(NoInitialPointError, match="'n'"):
-        first_values(density, torch.Generator().manual_seed(0), 4)
+        first_values(density, torch.Generator().manual_seed(0))

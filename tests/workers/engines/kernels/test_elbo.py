@@ -179,7 +179,7 @@ def test_bounds_tighten_with_their_particles() -> None:
 ROWS = """
 def model(y):
     with pyro.plate("row", len(y)):
-        x = pyro.sample("x", dist.Gamma(2.0, 1.0))
+        x = pyro.sample("x", dist.Normal(0.0, 3.0))
         pyro.sample("y", dist.Normal(x, 0.5), obs=y)
 """
 
@@ -199,7 +199,7 @@ class Plain:
 def test_what_a_coordinate_takes_no_part_in_is_no_noise_in_its_score() -> None:
     y = [0.5 + 0.1 * n for n in range(20)]
     density, guide = posted(ROWS, {"y": y}), MeanField()
-    frame = Frame(torch.tensor(y).double().log(), torch.full((20,), 0.3).double())
+    frame = Frame(torch.tensor(y).double(), torch.full((20,), 0.5).double())
     known = tuple(p + 0.2 for p in guide.start(frame))
 
     def rows(climbed: Sloped, estimator: Estimator, seed: int) -> Tensor:
@@ -215,4 +215,4 @@ def test_what_a_coordinate_takes_no_part_in_is_no_noise_in_its_score() -> None:
     for other in (whole, way):
         error = ((own.var(0) + other.var(0)) / 400).sqrt()
         assert bool(((own.mean(0) - other.mean(0)).abs() < 4.5 * error).all())
-    assert float(own.var(0).sum()) < 0.2 * float(whole.var(0).sum())
+    assert float(own.var(0).sum()) < 0.4 * float(whole.var(0).sum())

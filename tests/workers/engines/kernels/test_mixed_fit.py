@@ -31,7 +31,7 @@ def bare(log_rate: float = 1.6) -> Fit:
 def laid(log_rate: float = 1.6) -> Fit:
     generator = torch.Generator().manual_seed(0)
     values = torch.tensor([5.0, 5.0, 5.0, 5.0]).double()
-    return lay(density(), bare(log_rate), values, generator, 8)[0]
+    return lay(density(), bare(log_rate), values, generator)[0]
 
 
 def test_cells_come_with_logits_and_moments_of_their_own() -> None:
@@ -54,7 +54,7 @@ def test_a_fit_that_moved_away_gets_new_cells() -> None:
     moved = replace(
         here, cells=far.cells, parameters=(*here.parameters[:-1], logits), adam=far.adam
     )
-    anew = lay_anew(density(), moved, generator, 8)
+    anew = lay_anew(density(), moved, generator)
     assert anew.cells is not None
     assert float(anew.cells.start.max()) < float(far.cells.start.max())
     assert float(anew.adam.mean[-1].abs().max()) == 0.0
@@ -63,7 +63,7 @@ def test_a_fit_that_moved_away_gets_new_cells() -> None:
 
 def test_a_fit_in_the_middle_of_its_cells_keeps_them() -> None:
     fit = laid()
-    assert lay_anew(density(), fit, torch.Generator().manual_seed(1), 8) is fit
+    assert lay_anew(density(), fit, torch.Generator().manual_seed(1)) is fit
 
 
 def test_an_average_is_not_disturbed() -> None:
@@ -72,8 +72,8 @@ def test_an_average_is_not_disturbed() -> None:
     few = Cells(fit.cells.start[:, :2], fit.cells.width[:, :2], fit.cells.beyond)
     crowded = replace(fit, cells=few, parameters=(*fit.parameters[:-1], fit.parameters[-1][:, :2]))
     averaging = replace(crowded, count=1)
-    assert lay_anew(density(), averaging, torch.Generator(), 8) is averaging
-    assert lay_anew(density(), crowded, torch.Generator().manual_seed(0), 8) is not crowded
+    assert lay_anew(density(), averaging, torch.Generator()) is averaging
+    assert lay_anew(density(), crowded, torch.Generator().manual_seed(0)) is not crowded
 
 
 def test_weights_average_to_the_estimates() -> None:

@@ -23,3 +23,17 @@ def test_equal_weights_are_perfect() -> None:
 def test_what_is_not_finite_or_too_little_has_no_shape() -> None:
     assert pareto_k(torch.tensor([0.0, -torch.inf]).repeat(100)) is None
     assert pareto_k(torch.zeros(10)) is None
+
+
+@pytest.mark.parametrize("k", [0.5, 0.9])
+def test_weights_that_many_draws_share_have_the_shape_of_their_steps(k: float) -> None:
+    uniform = np.random.default_rng(0).random(40_000)
+    steps = np.ceil(-k * np.log(uniform) / 0.2) * 0.2
+    assert pareto_k(torch.tensor(steps)) == pytest.approx(k, abs=0.2)
+
+
+def test_few_states_have_a_bounded_tail() -> None:
+    states = torch.tensor([-0.7, -0.2, 0.3, 0.9]).double()
+    found = pareto_k(states.repeat(1000))
+    assert found is not None
+    assert found < 0.5
