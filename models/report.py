@@ -19,7 +19,7 @@ class Report:
     def __init__(
         self, parameters: Sequence[Parameter], deterministics: Sequence[Deterministic]
     ) -> None:
-        quantities = (*parameters, *deterministics)
+        quantities: list[Parameter | Deterministic] = [*parameters, *deterministics]
         self.names = tuple(quantity.name for quantity in quantities)
         self._shapes = tuple(quantity.shape for quantity in quantities)
         self._widths = [math.prod(shape) for shape in self._shapes]
