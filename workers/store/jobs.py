@@ -146,6 +146,7 @@ _UNTOUCHED: Mapping[str, Any] = {
     "result_prefix": None,
     "plan": None,
     "cancel_requested": False,
+    "draws_expired_at": None,
 }
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from models.compile import compile_traced
+from models.compile import compile_model
 from models.data import load_data
 from models.definition import parse_definition
 from models.derivatives.inquiry import fields
@@ -30,7 +30,7 @@ JOB = {"model": EIGHT_SCHOOLS, "data": DATA, "engine": {"kind": "mle"}, "seed": 
 
 @pytest.fixture(scope="module")
 def density() -> Any:
-    return compile_traced(parse_definition(EIGHT_SCHOOLS), load_data(dict(DATA)))
+    return compile_model(parse_definition(EIGHT_SCHOOLS), load_data(dict(DATA)))
 
 
 def test_no_restriction_is_a_way_out(density: Any) -> None:
