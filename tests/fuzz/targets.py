@@ -328,6 +328,9 @@ TARGETS: dict[str, Target] = {
     "data": Target(read_data, (_CSV, _JSON, *_heads())),
 }
 
+# The first survey imports what torch opens devices and files for, which no text asked for.
+_surveyed(build_program(_graph("mu")))
+
 
 def named(name: str) -> Target:
     """Return a target by name.
