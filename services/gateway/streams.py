@@ -84,7 +84,7 @@ async def stream(
     ping_seconds: float,
     poll_seconds: float,
 ) -> AsyncIterator[bytes]:
-    """Yield a job's events as they are written, until its last.
+    """Yield a job's events as they are written, until its last: those that are there at once.
 
     Args:
         store: where they are.
@@ -101,11 +101,9 @@ async def stream(
         while True:
             rung.clear()
             batch = await run_in_threadpool(store.events, job_id, after, BATCH, owner=owner)
-            for event in batch:
-                yield encode(event)
-                after = event.id
             if batch:
-                silence = 0.0
+                yield b"".join(map(encode, batch))
+                after, silence = batch[-1].id, 0.0
                 if _ends(batch[-1]):
                     return
                 if len(batch) == BATCH:

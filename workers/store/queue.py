@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import Connection, Select, func, or_, select, text, update
+from sqlalchemy import Connection, Select, Update, bindparam, func, or_, select, text, update
 
 from workers.jobs import JobState
 from workers.store.schema import jobs, owners
@@ -20,12 +20,10 @@ def next_job(connection: Connection) -> int | None:
     if connection.dialect.name == "postgresql":
         # One claim at a time, or two would both see the same owner below its limit.
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": LOCK})
-    for owner in connection.execute(_candidates()).scalars().all():
-        number: int | None = connection.execute(_first(owner)).scalar()
+    for owner in connection.execute(_CANDIDATES).scalars().all():
+        number: int | None = connection.execute(_FIRST, {"whose": owner}).scalar()
         if number is not None:
-            latest = select(func.max(owners.c.served)).scalar_subquery()
-            served = update(owners).where(owners.c.owner == owner)
-            connection.execute(served.values(served=latest + 1))
+            connection.execute(_SERVED, {"whose": owner})
             return number
     return None
 
@@ -39,12 +37,24 @@ def _candidates() -> Select[Any]:
     return select(owners.c.owner).where(waiting, room).order_by(owners.c.served, owners.c.owner)
 
 
-def _first(owner: str) -> Select[Any]:
+def _first() -> Select[Any]:
+    """Select the job whose turn it is among an owner's."""
     # PostgreSQL: a row that somebody is cancelling is passed over.
     return (
         select(jobs.c.number)
-        .where(jobs.c.owner == owner, jobs.c.state == JobState.QUEUED)
+        .where(jobs.c.owner == bindparam("whose"), jobs.c.state == JobState.QUEUED)
         .order_by(jobs.c.rank, jobs.c.number)
         .limit(1)
         .with_for_update(skip_locked=True)
     )
+
+
+def _served() -> Update:
+    """End an owner's turn."""
+    latest = select(func.max(owners.c.served)).scalar_subquery()
+    ended = update(owners).where(owners.c.owner == bindparam("whose"))
+    return ended.values(served=latest + 1)
+
+
+#: Made once: putting a statement together takes longer than many a database to carry it out.
+_CANDIDATES, _FIRST, _SERVED = _candidates(), _first(), _served()

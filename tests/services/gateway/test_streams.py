@@ -42,7 +42,8 @@ def read(deps: Deps, job: str, after: int = 0) -> list[dict[str, Any]]:
     async def collect() -> list[bytes]:
         return [chunk async for chunk in follow(deps, job, after)]
 
-    return [parsed(chunk) for chunk in asyncio.run(collect()) if chunk != PING]
+    whole = b"".join(chunk for chunk in asyncio.run(collect()) if chunk != PING)
+    return [parsed(event) for event in whole.split(b"\n\n")[:-1]]
 
 
 def parsed(chunk: bytes) -> dict[str, Any]:
