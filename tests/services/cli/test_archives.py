@@ -1,79 +1,86 @@
-"""`credence export` and `credence import`, by way of what the gateway then answers."""
+"""`credence export` and `credence import`, by what the gateway answers after them."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 from typer.testing import CliRunner
 
 from services.cli.app import app
-from services.gateway.deps import Deps
-from tests.services.gateway.conftest import deps as deps
-from tests.services.gateway.conftest import validator as validator
-from tests.services.gateway.conftest import web as web
-from tests.services.gateway.ended import BODY, ended
+from services.gateway.app import create_app
+from services.gateway.server import open_parts
+from services.gateway.settings import GatewaySettings
 from tests.services.gateway.web import Web
-from workers.store.store import create_store
-
-RNG = np.random.default_rng(1)
-DRAWS = {"mu": RNG.normal(size=(2, 7)), "theta": RNG.normal(size=(2, 7, 8))}
-
-
-def credence(*arguments: str | Path) -> Any:
-    return CliRunner().invoke(app, [*map(str, arguments)])
+from tests.workers.archive.jobs import RESULT, ended
+from tests.workers.store.submissions import submit
+from workers.settings import Settings
+from workers.store.store import Store, create_store
 
 
-def kept(tmp_path: Path) -> list[str]:
-    """Options that name what the gateway of `deps` keeps."""
-    database, artifacts = tmp_path / "jobs.db", tmp_path / "artifacts"
-    return ["--home", str(tmp_path), "--database", f"sqlite:///{database}", "--artifacts",
-            str(artifacts)]  # fmt: skip
+@pytest.fixture
+def web(tmp_path: Path) -> Iterator[Web]:
+    """A gateway of the home, which checks no models: no job is submitted to it here."""
+    with open_parts(GatewaySettings(checkers=0), Settings(home=tmp_path / "home")) as deps:
+        yield Web(create_app(deps))
 
 
-def answers(web: Web, job: dict[str, Any]) -> list[Any]:
-    """All that the gateway says of a job."""
-    links = job["links"]
-    found = [web.get(links["self"]).json(), web.get(links["result"]).json()]
-    for format in ("csv", "arrow", "netcdf"):
-        found.append(web.get(links["draws"], params={"format": format}).content)
-    found.append(web.get(links["events"]).text)
-    # Files of netCDF have the moment of their making in them.
-    found[4] = len(found[4])
+@pytest.fixture
+def store(web: Web) -> Store:
+    found: Store = web.app.state.deps.store
     return found
 
 
+@pytest.fixture
+def job(web: Web) -> str:
+    """A job that has ended."""
+    deps = web.app.state.deps
+    return ended(deps.store, deps.artifacts, owner="local").id
+
+
+def credence(*arguments: str | Path, home: Path) -> Any:
+    return CliRunner().invoke(app, [*map(str, arguments), "--home", str(home)])
+
+
+def answers(web: Web, job: str) -> list[Any]:
+    """What the gateway says of a job."""
+    path = f"/v1/jobs/{job}"
+    found = [web.get(path).json(), web.get(f"{path}/result").json()]
+    for kind in ("csv", "arrow", "json"):
+        answer = web.get(f"{path}/draws", params={"format": kind})
+        assert answer.status_code == 200
+        found.append(answer.content)
+    return [*found, web.get(f"{path}/events").text, web.get("/v1/jobs?label=a:b").json()]
+
+
 def test_a_job_exported_deleted_and_imported_answers_the_same(
-    web: Web, deps: Deps, tmp_path: Path
+    web: Web, job: str, tmp_path: Path
 ) -> None:
-    job = ended(web, deps, DRAWS, block=3)
-    stored = deps.store.get_job("local", job["id"])
-    result = {"outcome": "completed", "job": job["id"], "summary": {"mu": {"mean": 0.5}}}
-    deps.artifacts.put(f"{stored.result_prefix}/result.json", json.dumps(result).encode())
-    before, archive = answers(web, job), tmp_path / "jobs.zip"
-    assert before[1] == result
-    out = credence("export", job["id"], "--out", archive, "--json", *kept(tmp_path))
+    home, archive = tmp_path / "home", tmp_path / "jobs.zip"
+    before = answers(web, job)
+    assert before[1] == RESULT
+    out = credence("export", job, "--out", archive, "--json", home=home)
     assert out.exit_code == 0, out.stdout
-    described = {"id": job["id"], "owner": "local", "state": "succeeded", "engine": "nuts"}
+    described = {"id": job, "owner": "local", "state": "succeeded", "engine": "nuts"}
     told = json.loads(out.stdout)
     assert told == {"path": str(archive), "bytes": archive.stat().st_size, "jobs": [described]}
-    assert web.delete(job["links"]["self"]).status_code == 204
-    assert web.get(job["links"]["self"]).status_code == 404
-    taken = credence("import", archive, "--json", *kept(tmp_path))
+    assert web.delete(f"/v1/jobs/{job}").status_code == 204
+    assert web.get(f"/v1/jobs/{job}").status_code == 404
+    taken = credence("import", archive, "--json", home=home)
     assert json.loads(taken.stdout) == {"jobs": [described]}
     assert answers(web, job) == before
-    # It is the owner's to do with as before.
-    assert web.delete(job["links"]["self"]).status_code == 204
+    # It is its owner's to do with as before.
+    assert web.delete(f"/v1/jobs/{job}").status_code == 204
 
 
-def test_it_goes_elsewhere_and_to_another_owner(web: Web, deps: Deps, tmp_path: Path) -> None:
-    job, archive, other = ended(web, deps, DRAWS), tmp_path / "jobs.zip", tmp_path / "other"
-    assert credence("export", job["id"], "--out", archive, *kept(tmp_path)).exit_code == 0
-    taken = credence("import", archive, "--owner", "bob", "--home", other)
-    assert taken.stdout == f"{job['id']} bob succeeded nuts\n"
+def test_it_goes_elsewhere_and_to_another_owner(web: Web, job: str, tmp_path: Path) -> None:
+    archive, other = tmp_path / "jobs.zip", tmp_path / "other"
+    assert credence("export", job, "--out", archive, home=tmp_path / "home").exit_code == 0
+    taken = credence("import", archive, "--owner", "bob", home=other)
+    assert taken.stdout == f"{job} bob succeeded nuts\n"
     store = create_store(f"sqlite:///{other / 'credence.db'}")
-    assert [found.id for found in store.list_jobs("bob")[0]] == [job["id"]]
+    assert [found.id for found in store.list_jobs("bob")[0]] == [job]
     store.close()
 
 
@@ -90,17 +97,14 @@ def test_it_goes_elsewhere_and_to_another_owner(web: Web, deps: Deps, tmp_path: 
     ],
 )
 def test_what_cannot_be_is_refused(
-    web: Web, deps: Deps, tmp_path: Path, arguments: list[str], sentence: str
+    job: str, store: Store, tmp_path: Path, arguments: list[str], sentence: str
 ) -> None:
-    job = ended(web, deps, DRAWS)
+    home, archive = tmp_path / "home", tmp_path / "archive.zip"
     (tmp_path / "file").write_text("mine")
-    archive = tmp_path / "archive.zip"
-    credence("export", job["id"], "--out", archive, *kept(tmp_path))
-    waiting = web.post("/v1/jobs", {**BODY, "seed": 1}).json()["id"]
-    places = {"JOB": job["id"], "WAITING": waiting, "ARCHIVE": str(archive)}
+    credence("export", job, "--out", archive, home=home)
+    places = {"JOB": job, "WAITING": submit(store).id, "ARCHIVE": str(archive)}
     places |= {"NEW": str(tmp_path / "new.zip"), "FILE": str(tmp_path / "file")}
-    words = [places.get(word, word) for word in arguments]
-    refused = credence(*words, "--json", *kept(tmp_path))
+    refused = credence(*(places.get(word, word) for word in arguments), "--json", home=home)
     assert refused.exit_code == 2
     assert sentence in json.loads(refused.stdout)["detail"]
     assert not (tmp_path / "new.zip").exists()

@@ -60,7 +60,7 @@ def test_counts_of_another_version_do_no_harm() -> None:
     assert found["credence_job_run_seconds_bucket{engine=nuts,le=0.05}"] == 0
     assert found["credence_job_run_seconds_bucket{engine=nuts,le=0.1}"] == 2
     assert found["credence_leases_lost_total{cause=worker}"] == 3
-    assert not any("queue" in name or "forgotten" in name for name in found)
+    assert not any("queue=" in name or "forgotten" in name for name in found)
 
 
 def test_every_measure_is_a_family_also_before_anything_was_counted() -> None:
