@@ -82,7 +82,7 @@ def test_weights_average_to_the_estimates() -> None:
     assert points.shape == (2000, 5)
     assert bool((points[:, 1:] == points[:, 1:].round()).all())
     generator = torch.Generator().manual_seed(3)
-    found = [estimate(density(), fit, fit.parameters, generator, 16).elbo for _ in range(200)]
+    found = [estimate(density(), fit, fit.parameters, generator, 16).elbo for _ in range(100)]
     values = torch.tensor(found).double()
     error = (weights.var() / len(weights) + values.var() / len(values)).sqrt()
     assert abs(float(weights.mean() - values.mean())) < 4 * float(error)
