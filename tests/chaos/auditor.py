@@ -5,7 +5,7 @@ from collections import defaultdict
 
 from tests.chaos.history import Found, History, Orphan
 from tests.chaos.service import Service
-from workers.dispatch.collector import Collector
+from workers.dispatch.sweeper import Sweeper
 from workers.jobs import Job, JobState
 from workers.store.store import Store
 from workers.store.tidy import untidy
@@ -28,7 +28,7 @@ def audit(service: Service, history: History) -> None:
     for stray in service.strays():
         history.add(Orphan(what=stray))
     # What the next dispatcher would do at its start.
-    Collector(service.store, service.artifacts.url).collect_all()
+    Sweeper(service.store, service.artifacts.url).sweep_all()
     _audit_jobs(service, history)
     for command in service.stop():
         history.add(Orphan(what=f"left behind: {command}"))

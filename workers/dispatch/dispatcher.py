@@ -15,7 +15,7 @@ import structlog
 
 from workers.dispatch.assignment import Assignment, task_of
 from workers.dispatch.backend import AbstractBackend, ClusterLostError
-from workers.dispatch.collector import Collector
+from workers.dispatch.sweeper import Sweeper
 from workers.dispatch.lease import Lease
 from workers.dispatch.ledger import Ledger
 from workers.dispatch.task import Receipt, Task
@@ -74,7 +74,7 @@ class Dispatcher:
         self._ledger = ledger or Ledger()
         self._name = f"{socket.gethostname()}:{os.getpid()}"
         self._trust = Trust(lease_seconds)
-        self._collector = Collector(store, artifacts)
+        self._sweeper = Sweeper(store, artifacts)
         self._lock = threading.Lock()
         self._assignments: set[Assignment] = set()
         self._stopping = threading.Event()
@@ -89,7 +89,7 @@ class Dispatcher:
             ClusterLostError: there is nothing left to work with; the jobs are put back as well.
         """
         log.info("dispatcher started", action="start_dispatcher", dispatcher=self._name)
-        threading.Thread(target=self._collector.collect_all, name="collector", daemon=True).start()
+        threading.Thread(target=self._sweeper.sweep_all, name="sweeper", daemon=True).start()
         try:
             with self._bell.listen(WORK) as ear:
                 while not self._stopping.is_set():
@@ -158,7 +158,7 @@ class Dispatcher:
     def _collect(self, job: str) -> None:
         """Tidy up, where the lease was the job's last."""
         try:
-            self._collector.collect(job)
+            self._sweeper.sweep(job)
         except Exception as error:
             # The next start looks again.
             log.warning("not tidied", action="tidy_job", job=job, cause=str(error))

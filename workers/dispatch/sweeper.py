@@ -1,4 +1,4 @@
-"""Collects what ended jobs left behind in the artifact store: attempts that were lost, checkpoints.
+"""Sweeps up what ended jobs left behind in the artifact store: attempts that were lost, checkpoints.
 
 Whoever ends a job tidies up after it, but may be killed before that, or the job may be ended by its
 lease. A prefix without a job's row is left alone: it may be another service's.
@@ -14,11 +14,11 @@ from workers.store.tidy import tidy, untidy
 log = structlog.get_logger()
 
 
-class Collector:
+class Sweeper:
     """Knows a store's jobs and where their artifacts lie."""
 
     def __init__(self, store: Store, artifacts: str) -> None:
-        """Collect nothing yet.
+        """Sweep nothing yet.
 
         Args:
             store: says which jobs have ended.
@@ -27,7 +27,7 @@ class Collector:
         self._store = store
         self._url = artifacts
 
-    def collect(self, job_id: str) -> bool:
+    def sweep(self, job_id: str) -> bool:
         """Tidy up after a job; return whether it has ended, and so was tidied up after."""
         try:
             job = self._store.get_job(None, job_id)
@@ -39,14 +39,14 @@ class Collector:
             tidy(Artifacts(self._url), job_id, kept)
         return job.state.terminal
 
-    def collect_all(self) -> None:
+    def sweep_all(self) -> None:
         """Tidy up after every ended job that has left something; never fails."""
         try:
             jobs = untidy(Artifacts(self._url))
-            collected = [job_id for job_id in jobs if self.collect(job_id)]
+            swept = [job_id for job_id in jobs if self.sweep(job_id)]
         except Exception as error:
             # The next start looks again.
-            log.warning("not collected", action="collect_artifacts", cause=str(error))
+            log.warning("not swept", action="sweep_artifacts", cause=str(error))
             return
-        if collected:
-            log.info("artifacts collected", action="collect_artifacts", jobs=collected)
+        if swept:
+            log.info("artifacts swept up", action="sweep_artifacts", jobs=swept)

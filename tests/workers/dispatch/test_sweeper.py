@@ -1,7 +1,7 @@
 """What lost attempts left is collected, and nothing else."""
 
 from tests.workers.dispatch.house import House
-from workers.dispatch.collector import Collector
+from workers.dispatch.sweeper import Sweeper
 from workers.jobs import Job, JobState
 from workers.store.leases import MAX_ATTEMPTS
 
@@ -28,7 +28,7 @@ def ended(house: House, prefix: str | None, lost: int = 0) -> Job:
 def test_of_an_ended_job_what_was_published_stays(house: House) -> None:
     job = ended(house, "2", lost=1)
     leave(house, job.id, 1, 2)
-    Collector(house.store, house.url).collect_all()
+    Sweeper(house.store, house.url).sweep_all()
     assert house.artifacts.list("jobs") == [f"jobs/{job.id}/2/draws.arrow"]
 
 
@@ -36,7 +36,7 @@ def test_without_a_result_the_last_draws_stay(house: House) -> None:
     job = ended(house, None, lost=MAX_ATTEMPTS)
     assert house.store.get_job(None, job.id).state is JobState.FAILED
     leave(house, job.id, *range(1, MAX_ATTEMPTS + 1))
-    assert Collector(house.store, house.url).collect(job.id)
+    assert Sweeper(house.store, house.url).sweep(job.id)
     assert house.artifacts.list("jobs") == [f"jobs/{job.id}/{MAX_ATTEMPTS}/draws.arrow"]
 
 
@@ -47,9 +47,9 @@ def test_what_runs_and_what_others_own_is_left_alone(house: House) -> None:
         leave(house, name, 1, 2)
     house.artifacts.put("jobs/stray", b"x")
     before = house.artifacts.list("jobs")
-    Collector(house.store, house.url).collect_all()
+    Sweeper(house.store, house.url).sweep_all()
     assert house.artifacts.list("jobs") == before
 
 
 def test_a_store_that_is_away_is_no_failure(house: House) -> None:
-    Collector(house.store, "nowhere://known").collect_all()
+    Sweeper(house.store, "nowhere://known").sweep_all()
