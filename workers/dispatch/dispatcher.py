@@ -15,9 +15,9 @@ import structlog
 
 from workers.dispatch.assignment import Assignment, task_of
 from workers.dispatch.backend import AbstractBackend, ClusterLostError
-from workers.dispatch.sweeper import Sweeper
 from workers.dispatch.lease import Lease
 from workers.dispatch.ledger import Ledger
+from workers.dispatch.sweeper import Sweeper
 from workers.dispatch.task import Receipt, Task
 from workers.dispatch.trust import Trust
 from workers.jobs import JobState
@@ -153,9 +153,9 @@ class Dispatcher:
             log.warning("lease ran out", action="requeue_job", job=job)
             self._ledger.fall_silent()
             self._bell.ring(job_topic(job))
-            self._collect(job)
+            self._sweep(job)
 
-    def _collect(self, job: str) -> None:
+    def _sweep(self, job: str) -> None:
         """Tidy up, where the lease was the job's last."""
         try:
             self._sweeper.sweep(job)

@@ -1,4 +1,4 @@
-"""Sweeps up what ended jobs left behind in the artifact store: attempts that were lost, checkpoints.
+"""Sweeps up what ended jobs left in the artifact store: attempts that were lost, checkpoints.
 
 Whoever ends a job tidies up after it, but may be killed before that, or the job may be ended by its
 lease. A prefix without a job's row is left alone: it may be another service's.
