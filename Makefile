@@ -24,11 +24,13 @@ demo: install
 serve: install
 	$(BIN)/credence serve
 
+# One process a core, a file's tests in one of them; they keep one thread each.
 test: install
-	$(BIN)/python -m pytest -q -m "$(MARKS)"
+	$(BIN)/python -m pytest -q --numprocesses auto --dist loadfile -m "$(MARKS)"
 
-test-all: install
-	$(BIN)/python -m pytest -q --durations=15
+# What starts a cluster or a database, or fits published data, has the machine to itself.
+test-all: test
+	$(BIN)/python -m pytest -q --durations=15 -m "not ($(MARKS))"
 
 check: install
 	$(BIN)/ruff check .

@@ -16,8 +16,9 @@ from models.density import AbstractLogDensity
 from models.errors import UnavailableError
 from models.stan.density import StanDensity
 from models.stan.link import RefusedError
-from workers.engines.engine import AbstractEngine, Draws, EngineOptions, Info
+from workers.engines.engine import AbstractEngine, Draws, Info
 from workers.engines.kernels import sampler
+from workers.engines.kernels.options import AbstractChainOptions
 from workers.errors import NoInitialPointError
 from workers.results import Findings, Outcome
 
@@ -39,7 +40,7 @@ _SEEDS = 2**31
 _INIT = "Chains started uniform on (-2, 2) on the unconstrained scale."
 
 
-class StanOptions(EngineOptions):
+class StanOptions(AbstractChainOptions):
     """Options of `stan`."""
 
     model_config = ConfigDict(
@@ -48,21 +49,6 @@ class StanOptions(EngineOptions):
 
     kind: Literal["stan"] = "stan"
     chains: int = Field(default=4, ge=1, le=64, description="Number of chains.")
-    warmup: int = Field(
-        default=1000,
-        ge=0,
-        le=1_000_000,
-        description="Iterations per chain that adapt step size and metric; not in the result.",
-    )
-    draws: int = Field(
-        default=1000, ge=1, le=10_000_000, description="Draws per chain after the warm-up."
-    )
-    target_accept: float = Field(
-        default=0.8,
-        gt=0.0,
-        lt=1.0,
-        description="Mean acceptance to adapt the step size to; raise it against divergences.",
-    )
     metric: Literal["diagonal", "dense", "unit"] = Field(
         default="diagonal", description="Shape of the mass matrix; `unit` does not adapt."
     )

@@ -1,4 +1,4 @@
-"""Options that every sampler has."""
+"""Options that samplers have in common."""
 
 from pydantic import Field
 
@@ -8,8 +8,8 @@ from workers.engines.kernels.metric import Kind
 from workers.goal import Goal
 
 
-class AbstractSamplerOptions(EngineOptions):
-    """Chains, lengths and adaptation of a Markov chain Monte Carlo run."""
+class AbstractChainOptions(EngineOptions):
+    """Chains, their lengths and the acceptance that they adapt to."""
 
     chains: int = Field(default=4, ge=1, le=4096, description="Number of chains, run as one batch.")
     warmup: int = Field(
@@ -27,6 +27,11 @@ class AbstractSamplerOptions(EngineOptions):
         lt=1.0,
         description="Mean acceptance to adapt the step size to; raise it against divergences.",
     )
+
+
+class AbstractSamplerOptions(AbstractChainOptions):
+    """Options of a Markov chain Monte Carlo run of ours."""
+
     metric: Kind = Field(
         default="diagonal",
         description="Shape of the mass matrix: `diagonal`; `low_rank`, a diagonal and the "
