@@ -10,6 +10,7 @@ from arviz_stats.base import array_stats
 from models.compile import compile_model
 from models.definition import parse_definition
 from models.loading import load_for
+from models.toolchain import default_cache, find_compiler
 from tests.acceptance.mixed import MIXED, REFERENCES
 from tests.workers.engines.runs import finished
 from workers.engines.nuts import NutsOptions
@@ -27,7 +28,10 @@ def test_a_mixed_models_posterior_is_bambis(name: str) -> None:
     definition = parse_definition(model.definition())
     data = {column: values.tolist() for column, values in model.data().items()}
     options = NutsOptions(chains=4, warmup=1000, draws=2000, target_accept=0.9)
-    done = finished(options, compile_model(definition, load_for(definition, data)))
+    density = compile_model(definition, load_for(definition, data))
+    if find_compiler() is not None:
+        density.compile(default_cache())
+    done = finished(options, density)
     misses = {}
     for (quantity, place), theirs in model.names.items():
         values = done.draws.values(quantity)
