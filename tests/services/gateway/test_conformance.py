@@ -39,7 +39,7 @@ from tests.services.gateway.web import BASE, Web, wait
 pytestmark = pytest.mark.slow
 
 #: Requests of an operation, half of them valid.
-EXAMPLES = int(os.environ.get("CONFORMANCE_EXAMPLES", "10"))
+EXAMPLES = int(os.environ.get("CONFORMANCE_EXAMPLES", "6"))
 OPERATIONS = sorted(
     (route.path, method)
     for router in _ROUTERS
@@ -209,7 +209,10 @@ def test_what_there_is_is_shown_as_documented(
     names = re.findall(r"{(\w+)}", path)
     bodies = [{"body": body, "media_type": "application/json"} for body in examples(operation)]
     answered = set()
-    for values in itertools.product(*(things[name] for name in names)):
+    # Pictures take their time: two jobs have every kind of them.
+    jobs = [things["job_id"][n] for n in (0, 2)] if "kind" in names else things["job_id"]
+    known = {**things, "job_id": jobs}
+    for values in itertools.product(*(known[name] for name in names)):
         for body in bodies or [{}]:
             case = operation.Case(path_parameters=dict(zip(names, values, strict=True)), **body)
             answered.add(check(web, case).status_code)
