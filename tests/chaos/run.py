@@ -1,6 +1,7 @@
 """One run: a service, orders, faults, and the evidence of it all."""
 
 import random
+from collections import deque
 from collections.abc import Callable, Sequence
 
 from tests.chaos.auditor import audit
@@ -14,6 +15,8 @@ from tests.chaos.workload import Order, references
 
 #: Customers at a time: more than there are workers, so that some jobs wait.
 CUSTOMERS = 6
+#: How often a fault is tried that finds nothing to strike.
+TRIES = 3
 #: Seconds in which all orders are served, once nothing befalls the service any more.
 CALM_SECONDS = 600.0
 
@@ -47,11 +50,14 @@ def run(
         counter = Counter(orders)
         customers = _customers(service, counter, history, refer=False)
         tormentor = Tormentor(service, history, random.Random(seed), say)
-        for left, fault in zip(range(len(faults), 0, -1), faults, strict=True):
+        waiting = deque((fault, TRIES) for fault in faults)
+        while waiting:
             # Orders come in as faults do, so that every fault finds jobs under way.
-            counter.allow(left)
+            counter.allow(len(waiting))
+            fault, tries = waiting.popleft()
             if not tormentor.strike(fault):
                 say(f"{fault.name}: there was nothing to strike")
+                waiting.extend([(fault, tries - 1)] if tries > 1 else [])
         counter.allow()
         _await(customers)
         service.await_whole()

@@ -47,7 +47,7 @@ RECIPES = (
     Recipe("laplace", LOGISTIC, {"kind": "laplace", "draws": 4000}),
     Recipe("pathfinder", SCHOOLS, {"kind": "pathfinder", "draws": 2000, "paths": 8}),
     Recipe("vi", SCHOOLS, {"kind": "vi", "draws": 2000, "guide": "full_rank"}),
-    Recipe("hmc", SCHOOLS, {"kind": "hmc", "chains": 4, "warmup": 150, "draws": 400}),
+    Recipe("hmc", SCHOOLS, {"kind": "hmc", "chains": 4, "warmup": 150, "draws": 800}),
     Recipe(
         "nuts", SCHOOLS,
         {"kind": "nuts", "chains": 4, "warmup": 150, "draws": 400, "max_tree_depth": 5},
@@ -56,7 +56,7 @@ RECIPES = (
         "nuts, compiled", LOGISTIC,
         {"kind": "nuts", "chains": 4, "warmup": 500, "draws": 20_000}, "compiled",
     ),
-    Recipe("chees", SCHOOLS, {"kind": "chees", "chains": 16, "warmup": 60, "draws": 200}),
+    Recipe("chees", SCHOOLS, {"kind": "chees", "chains": 16, "warmup": 60, "draws": 400}),
 )  # fmt: skip
 
 _ENDLESS = {"kind": "nuts", "chains": 2, "warmup": 50, "draws": 1_000_000, "max_tree_depth": 4}
