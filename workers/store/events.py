@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeAlias
 
-from sqlalchemy import ColumnElement, Connection, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Select, bindparam, insert, select, update
 
 from workers.jobs import JobState, Progress
 from workers.store.schema import events, jobs
@@ -129,10 +129,11 @@ def read(
     connection: Connection, owner: str | None, job_id: str, after: int, limit: int
 ) -> list[Event]:
     """Return the job's events with ids above `after`, oldest first; `owner` None sees all."""
-    query = select(events).where(events.c.job_id == job_id, events.c.id > after)
-    if owner is not None:
-        query = query.join(jobs, jobs.c.id == events.c.job_id).where(jobs.c.owner == owner)
-    query = query.order_by(events.c.id).limit(limit)
+    wanted = {"of_job": job_id, "after": after, "most": limit}
+    if owner is None:
+        rows = connection.execute(_ALL, wanted)
+    else:
+        rows = connection.execute(_OWNED, {**wanted, "whose": owner})
     return [
         Event(
             id=row["id"],
@@ -140,5 +141,22 @@ def read(
             payload=row["payload"],
             created_at=row["created_at"],
         )
-        for row in connection.execute(query).mappings()
+        for row in rows.mappings()
     ]
+
+
+def _following() -> Select[Any]:
+    following = select(events).where(
+        events.c.job_id == bindparam("of_job"), events.c.id > bindparam("after")
+    )
+    return following.order_by(events.c.id).limit(bindparam("most"))
+
+
+def _owned(query: Select[Any]) -> Select[Any]:
+    joined = query.join(jobs, jobs.c.id == events.c.job_id)
+    return joined.where(jobs.c.owner == bindparam("whose"))
+
+
+#: Made once: putting them together takes longer than carrying them out, and streams read often.
+_ALL = _following()
+_OWNED = _owned(_ALL)
