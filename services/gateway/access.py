@@ -68,7 +68,9 @@ class AccessLog:
 
 
 def _end(span: AbstractSpan, scope: Scope, about: dict[str, Any]) -> None:
-    span.rename(f"{scope['method']} {about['route']}")
+    # Methods of addresses that there are not are whatever somebody writes.
+    known = about["route"] != "other"
+    span.rename(f"{scope['method']} {about['route']}" if known else "other")
     span.tell(
         {
             "http.request.method": scope["method"],

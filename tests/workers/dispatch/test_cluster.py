@@ -3,6 +3,7 @@
 import os
 import re
 import signal
+import socket
 import threading
 import time
 from collections import deque
@@ -11,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
+from structlog.testing import capture_logs
 
 from tests.workers.dispatch.conftest import SECRET
 from tests.workers.dispatch.house import LONG, PLAN, House
@@ -324,6 +327,7 @@ def planners(
                 began = time.monotonic()
                 done = task.plan is not None or control.commit(Plan.model_validate_json(plan))
                 emit("log", {"found": task.plan, "seconds": time.monotonic() - began})
+                structlog.get_logger().warning("planned", action="plan", number=7)
                 return Receipt(state="succeeded" if done else "cancelled")
 
             actor.execute = plan_and_tell
@@ -351,6 +355,17 @@ def test_a_plan_is_confirmed_in_milliseconds(house: House, planners: ClusterBack
             waits.append(told["seconds"])
     # About 10 ms on an idle machine; the bound is for a busy one.
     assert min(waits) < 0.5
+
+
+def test_what_a_worker_logs_comes_to_the_dispatchers_log(
+    house: House, planners: ClusterBackend
+) -> None:
+    with capture_logs() as logs, house.dispatching(planners):
+        job = house.wait(house.submit())
+    (line,) = (line for line in logs if line["event"] == "planned")
+    assert (line["job"], line["owner"], line["role"]) == (job.id, "", "worker")
+    assert (line["log_level"], line["action"], line["number"]) == ("warning", "plan", 7)
+    assert (line["attempt"], line["host"]) == (1, socket.gethostname())
 
 
 def test_the_next_attempt_finds_the_plan(
