@@ -47,6 +47,7 @@ def test_without_draws_there_is_no_result(task: Task) -> None:
     assert salvage(task, JobState.EXPIRED, 2.0).model_dump() == {
         "state": "expired",
         "result": False,
+        "account": None,
         "error": None,
         "traceback": None,
         "fault": False,
