@@ -106,6 +106,8 @@ class Service:
             "CREDENCE_WORKERS": str(self.size),
             "CREDENCE_LEASE_SECONDS": str(self.lease),
             "CREDENCE_CACHE": str(self.folder / "cache"),
+            # The disk that is filled is a small one.
+            "CREDENCE_LEAST_FREE_BYTES": str(1 << 20),
             # As many threads in a worker that is none of its own as in one that is.
             "OMP_NUM_THREADS": "1",
             MARK: self._mark,
