@@ -137,17 +137,23 @@ class Blocks:
             self._schema = None
             self.quantities: tuple[Quantity, ...] = ()
             self.chains = self.draws = 0
+            self._few = False
             return
         self.quantities, self.chains = read_schema(self._schema)
         counts = [batch.num_rows for batch in self._read(["chain"])]
         self.draws = sum(counts) // self.chains if counts else 0
-        if len(counts) * len(self._schema) <= _HELD:
-            self._held = list(self._read())
+        self._few = len(counts) * len(self._schema) <= _HELD
 
     @property
     def batches(self) -> Iterator[pa.RecordBatch]:
-        """The blocks in order, as views."""
+        """The blocks in order, as views: who passes once, however slowly, holds one at a time."""
         return iter(self._held) if self._held else self._read()
+
+    def _kept(self) -> Sequence[pa.RecordBatch]:
+        """Return views of all blocks, for who comes again and again; none of many."""
+        if self._few and not self._held:
+            self._held = list(self._read())
+        return self._held
 
     def _read(self, names: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
         """Return the blocks with some of their columns, or all, as views."""
@@ -175,7 +181,7 @@ class Blocks:
         """Return some columns, `len(names) x C x N` in float64; the others are not looked at."""
         out = np.empty((len(names), self.chains, self.draws))
         first = 0
-        for batch in self._held or self._read(names):
+        for batch in self._kept() or self._read(names):
             last = first + batch.num_rows // self.chains
             for column, name in zip(out, names, strict=True):
                 column[:, first:last] = batch.column(name).to_numpy().reshape(self.chains, -1)
