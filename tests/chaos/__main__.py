@@ -36,7 +36,7 @@ ON_POSTGRES = (
 #: Bytes of the disk that is filled.
 DISK = 256 << 20
 LEASE = 6.0
-#: Seconds after a fault in which a lease runs out and somebody notices.
+#: Seconds from a fault to when a lease has run out and somebody has noticed.
 SETTLE = LEASE + 4.0
 
 

@@ -65,7 +65,7 @@ def check(history: History, settle: float) -> list[Violation]:
 
     Args:
         history: of a run that is over.
-        settle: seconds after a fault in which the lease of whoever it ended runs out.
+        settle: seconds from a fault to when the lease of whoever it ended has run out.
     """
     rules = (_losses, _duplicates, _draws, _ends, _events, _orphans, _refusals)
     found = [violation for rule in rules for violation in rule(history)]
@@ -190,13 +190,15 @@ def _cancels(history: History, settle: float) -> Iterator[Violation]:
 def cancel_seconds(history: History, settle: float) -> dict[str, float | None]:
     """Return for every cancelled job the seconds from the answer to its end; None for no end.
 
-    Seconds in which a fault was under way do not count.
+    Seconds in which a fault was under way do not count, nor those until the leases of whoever it
+    ended have run out.
     """
     ends: dict[str, float] = {}
     for shown in _shown(history):
         if shown.state is not None and shown.state.terminal:
             ends.setdefault(shown.job, shown.at)
-    faults = [(fault.began, fault.over + settle) for fault in history.of(Struck)]
+    struck = history.of(Struck)
+    faults = [(fault.began, max(fault.over, fault.began + settle)) for fault in struck]
     found: dict[str, float | None] = {}
     for asked in history.of(CancelAsked):
         end = ends.get(asked.job)

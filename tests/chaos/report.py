@@ -52,7 +52,8 @@ def _jobs(history: History) -> list[Row]:
 def _cancels(history: History, settle: float) -> list[Row]:
     seconds = cancel_seconds(history, settle)
     longest = max((each for each in seconds.values() if each is not None), default=0.0)
-    return [("cancelled", str(len(seconds)), f"ended after {longest:.1f} s at the longest")]
+    more = f"ended after {longest:.1f} s at the longest, faults left out"
+    return [("cancelled", str(len(seconds)), more)]
 
 
 def _broken(violations: Sequence[Violation]) -> list[Row]:

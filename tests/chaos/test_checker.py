@@ -177,12 +177,12 @@ LATE = 10.0 + CANCEL_SECONDS + 0.1
         (cancelled(LATE), True),
         # Before it was asked for: it had been under way.
         (cancelled(9.0), False),
-        # A fault in between takes what time it takes, and its lease.
-        (cancelled(LATE + 29.8, 10.0, (12.0, 37.0)), False),
-        (cancelled(LATE + 30.0, 10.0, (12.0, 37.0)), True),
-        (cancelled(LATE + 29.8, 10.0, (12.0, 30.0), (20.0, 37.0)), False),
+        # A fault in between takes what time it takes, or a lease.
+        (cancelled(LATE + 24.8, 10.0, (12.0, 37.0)), False),
+        (cancelled(LATE + 25.0, 10.0, (12.0, 37.0)), True),
+        (cancelled(LATE + 24.8, 10.0, (12.0, 30.0), (20.0, 37.0)), False),
         (cancelled(LATE, 10.0, (0.0, 4.0)), True),
-        (cancelled(LATE, 10.0, (0.0, 6.0)), False),
+        (cancelled(LATE, 10.0, (8.0, 8.5)), False),
         (cancelled(LATE, 10.0, (90.0, 91.0)), True),
     ],
 )
