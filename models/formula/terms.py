@@ -205,6 +205,8 @@ def _combined(node: Binary, work: _Work) -> _Parts:
         return _Parts(_products(left.terms, right.terms, node.column, work))
     if node.operator == "*":
         return _crossed(left, right, node.column, work)
+    if not left.terms:
+        raise refusal(node.column, "`/` is within terms, and its left side has none left")
     whole = left.terms[0]
     for term in left.terms[1:]:
         whole = _product(whole, term)

@@ -77,7 +77,7 @@ class Target:
     #: Inputs to begin with.
     seeds: tuple[bytes, ...]
     #: Words that inputs are made of.
-    words: tuple[str, ...] = ()
+    words: tuple[str, ...]
 
 
 def read_json(body: bytes) -> None:
@@ -325,7 +325,11 @@ TARGETS: dict[str, Target] = {
             "/*",
         ),
     ),
-    "data": Target(read_data, (_CSV, _JSON, *_heads())),
+    "data": Target(
+        read_data,
+        (_CSV, _JSON, *_heads()),
+        ('""', ",,", "\n", "NaN", "1e999", "[[", "null", "true"),
+    ),
 }
 
 # The first survey imports what torch opens devices and files for, which no text asked for.

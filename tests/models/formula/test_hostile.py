@@ -207,3 +207,11 @@ def test_a_hundred_thousand_levels_are_ordered_soon() -> None:
     error = refusal(formula("y ~ (1 | k)", levels={"k": [*levels, 7]}), {"y": [1.0], "k": [5]})
     assert error is not None
     assert error.path == "model.levels.k[100000]"
+
+
+@pytest.mark.parametrize("text", ["y ~ (a - a) / b", "y ~ x + (-a) / b"])
+def test_nothing_is_within_nothing(text: str) -> None:
+    with pytest.raises(ModelError, match="left side has none left") as caught:
+        read_formula(text)
+    assert caught.value.path == f"formula, column {text.index('/') + 1}"
+    assert read_formula("y ~ a / (b - b)").population.terms[0].label == "a"
