@@ -27,6 +27,8 @@ log = structlog.get_logger()
 Wish = Literal["auto", "interpreted", "compiled"]
 #: Steps between the one at which code was found ready and the one that it takes over at.
 AHEAD = 1
+#: The thread that a compiler works in.
+BUILDER = "compiler"
 #: Records from which step on the compiled tier computes; returns whether the run may go on.
 Record = Callable[[int], bool]
 
@@ -76,7 +78,7 @@ class Tier:
             self._build()
             self._switch(0)
         else:
-            self._builder = threading.Thread(target=self._build, name="compiler", daemon=True)
+            self._builder = threading.Thread(target=self._build, name=BUILDER, daemon=True)
             self._builder.start()
 
     def before(self, step: int, record: Record) -> bool:

