@@ -27,6 +27,8 @@ log = structlog.get_logger()
 Wish = Literal["auto", "interpreted", "compiled"]
 #: Steps between the one at which code was found ready and the one that it takes over at.
 AHEAD = 1
+#: The thread that a compiler works in.
+BUILDER = "compiler"
 #: Records from which step on the compiled tier computes; returns whether the run may go on.
 Record = Callable[[int], bool]
 #: Seconds between two looks at whether a run that waits for the compiler is to stop.
@@ -80,7 +82,7 @@ class Tier:
         if self.problem is not None:
             return
         at_once = self._wish == "compiled" or self.compiled_from == 0
-        self._builder = threading.Thread(target=self._build, name="compiler", daemon=True)
+        self._builder = threading.Thread(target=self._build, name=BUILDER, daemon=True)
         self._builder.start()
         if (at_once or (ready and not self._begun)) and self._is_built(self._builder):
             self._builder = None

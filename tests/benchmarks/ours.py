@@ -8,6 +8,7 @@ Settings, all of them optional:
 With `"language": "stan"` the row's Stan program is run instead of its text.
 """
 
+import threading
 import time
 from collections.abc import Mapping
 from typing import Any, ClassVar
@@ -29,6 +30,7 @@ from tests.benchmarks.sampled import sampled
 from workers.choice import MANY
 from workers.draws import MemoryDraws
 from workers.engines import AnyEngineOptions
+from workers.tier import BUILDER
 
 DEFAULTS: dict[str, Any] = {
     "engine": {"kind": "auto"},
@@ -67,6 +69,7 @@ class Ours(AbstractSampler):
 
     def run(self, seed: int) -> Run:
         torch.set_num_threads(self._chosen["threads"])
+        await_compiler()
         start = time.perf_counter()
         density = self._compiled()
         built = time.perf_counter() - start
@@ -96,6 +99,13 @@ class Ours(AbstractSampler):
             MANY, self._density.dim, dtype=self._density.dtype, generator=generator
         )
         return seconds_per_call(lambda: self._density.value_and_grad(z)) / MANY
+
+
+def await_compiler() -> None:
+    """Wait until nothing compiles in the background: a run after that is a warm one."""
+    for thread in threading.enumerate():
+        if thread.name == BUILDER:
+            thread.join()
 
 
 def _mean(draws: MemoryDraws, name: str) -> float | None:

@@ -12,7 +12,6 @@ The process that started it notes when lines arrive: it knows when this one bega
 import json
 import os
 import sys
-import threading
 from collections.abc import Callable
 from importlib.metadata import version
 from typing import Any, TextIO
@@ -34,20 +33,12 @@ def serve(sampler_class: type[AbstractSampler]) -> None:
     sampler = sampler_class(row, _load(task["data"]), task["settings"])
     first = sampler.run(task["seed"])
     say("drawn")
-    _await_compilers()
     last = _warm_runs(sampler, row, task, say) or first
     if task["gradient"]:
         say("gradient", seconds=sampler.gradient_seconds())
     if task["summary"]:
         _summarise(last, row, say)
     say("versions", packages={name: version(name) for name in sampler_class.packages})
-
-
-def _await_compilers() -> None:
-    """Wait until nothing compiles in the background: what follows is warm."""
-    for thread in threading.enumerate():
-        if thread.name == "compiler":
-            thread.join()
 
 
 def _warm_runs(sampler: AbstractSampler, row: Row, task: dict[str, Any], say: Say) -> Run | None:
