@@ -107,7 +107,7 @@ def _traced(
     layout = kept.get(identity, lambda: survey(program, values, context, limits))
     if layout.refusal is not None and not discrete:
         raise type(layout.refusal)(layout.refusal.path, layout.refusal.message)
-    static, inputs = as_arguments(values, program.data_names, layout.static_names)
+    static, inputs = as_arguments(values, program.data_names, layout.static_names, context.device)
 
     def check() -> tuple[tuple[str, ...], float]:
         return _check_values(program, layout, {**static, **inputs}, context)

@@ -112,10 +112,12 @@ def _fake_run(
     batch_rank: int | None,
     kept: Collection[str] = (),
 ) -> tuple[Reading, set[str], int]:
-    context = replace(context, checks=False, static_names=set())
+    # Shapes are the same on every device.
+    context = replace(context, device=torch.device("cpu"), checks=False, static_names=set())
     reader = Reader(Origin(context.dtype, context.device), batch_rank, kept=kept)
     mode = FakeTensorMode()
-    fake = {k: mode.from_tensor(v) if isinstance(v, Tensor) else v for k, v in data.items()}
+    with mode:
+        fake = {k: _hollow(v) if isinstance(v, Tensor) else v for k, v in data.items()}
     meter = Meter(limits)
     with fenced(), quiet(), mode:
         with meter, reader:
@@ -123,6 +125,10 @@ def _fake_run(
         if reader.reading.enumerated:
             evaluate(reader.reading)
     return reader.reading, set(context.static_names), meter.bytes
+
+
+def _hollow(value: Tensor) -> Tensor:
+    return torch.empty(value.shape, dtype=value.dtype)
 
 
 def _check_whole(reading: Reading) -> None:
@@ -200,7 +206,10 @@ def _summed_out(reading: Reading) -> list[Note]:
 
 
 def as_arguments(
-    data: Mapping[str, Any], names: tuple[str, ...], static_names: frozenset[str]
+    data: Mapping[str, Any],
+    names: tuple[str, ...],
+    static_names: frozenset[str],
+    device: torch.device,
 ) -> tuple[dict[str, int], dict[str, Tensor]]:
     """Split data into static integers and the tensors that are inputs of the graph."""
     static: dict[str, int] = {}
@@ -212,5 +221,5 @@ def as_arguments(
         elif name in static_names:
             static[name] = value.value
         else:
-            inputs[name] = torch.tensor(value.value)
+            inputs[name] = torch.tensor(value.value, device=device)
     return static, inputs

@@ -2,13 +2,17 @@
 
 from collections.abc import Callable, Hashable, Sequence
 
+import structlog
 import torch
 from torch import Tensor
 from torch.fx import GraphModule
 
 from models.cache import Cache
+from models.captured import Captured
 from models.compiled import BatchFunction, PointFunction, bind, record, record_rows
 from models.trace import fenced
+
+log = structlog.get_logger()
 
 
 class Recordings:
@@ -19,6 +23,7 @@ class Recordings:
         identity: everything that a graph depends on but the number of chains; its key in `graphs`.
         arguments: the data.
         tell: is told why chains are evaluated one after another, where they are.
+        device: of `z` and the data.
     """
 
     def __init__(
@@ -27,9 +32,11 @@ class Recordings:
         identity: Hashable,
         arguments: Sequence[Tensor],
         tell: Callable[[str], None],
+        device: torch.device,
     ) -> None:
         self._graphs, self._identity = graphs, identity
         self._arguments, self._tell = tuple(arguments), tell
+        self._device = device
         self._bound: dict[tuple[str, int], BatchFunction] = {}
 
     def replay(self, key: str, function: PointFunction, z: Tensor) -> tuple[Tensor, ...]:
@@ -39,6 +46,8 @@ class Recordings:
             graph, batched = self._graph(key, function, z, self._arguments)
             one = bind(graph, self._arguments)
             bound = one if batched else _looped(one)
+            if self._device.type == "cuda":
+                bound = Captured(bound, _uncaptured)
             self._bound[key, len(z)] = bound
         return tuple(bound(z))
 
@@ -70,6 +79,10 @@ class Recordings:
         if problem is not None:
             self._tell(problem)
         return graph, problem is None
+
+
+def _uncaptured(problem: str) -> None:
+    log.info("not captured", action="launch_kernels", cause=problem)
 
 
 def _traced(

@@ -95,7 +95,9 @@ class TracedDensity(AbstractLogDensity):
         self._points = Points(program, layout, static, tuple(inputs), context)
         self._arguments = tuple(inputs.values())
         self._graphs, self._identity = graphs, identity
-        self._recordings = Recordings(graphs, identity, self._arguments, self._note_loop)
+        self._recordings = Recordings(
+            graphs, identity, self._arguments, self._note_loop, self.device
+        )
         self._surfaces: dict[Target, Surface | None] = {}
         self._blankets: Blankets | None = None
         #: The density given discrete values, and these: the latest asked for.
@@ -280,7 +282,7 @@ class TracedDensity(AbstractLogDensity):
             twin = copy.copy(self)
             twin._points, twin._identity = self._points.unrounded(), (self._identity, "exact")
             twin._recordings = Recordings(
-                self._graphs, twin._identity, self._arguments, twin._note_loop
+                self._graphs, twin._identity, self._arguments, twin._note_loop, self.device
             )
             twin._native, twin._native_target = None, None
             twin._build, twin._rough = None, None
@@ -336,7 +338,7 @@ class TracedDensity(AbstractLogDensity):
                 other than the CPU.
         """
         if self.device.type != "cpu":
-            raise UnsupportedError(f"the device {self.device}")
+            raise UnsupportedError(f"code is generated for CPUs, and not for {self.device}")
         if any(p.discrete for p in self.parameters):
             raise UnsupportedError("discrete latents that are not summed out")
         key = (self._identity, "native", str(target))

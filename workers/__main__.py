@@ -86,7 +86,8 @@ _ARGUMENTS = {
     "database": "SQLAlchemy URL of jobs and events (default: SQLite in HOME)",
     "artifacts": "fsspec URL of inputs, draws and results (default: a directory in HOME)",
     "cluster": "local, inprocess, or HOST:PORT of a Ray cluster's head (default local)",
-    "workers": "jobs that run at the same time (default: as many as there are CPUs)",
+    "workers": "jobs that run at the same time without a GPU (default: as many as there are CPUs)",
+    "gpus": "GPUs of this machine to compute on (default: all that are found)",
     "join_seconds": "patience with a cluster whose head does not answer (default 30)",
     "threads": "torch threads per worker (default 1)",
     "lease_seconds": "silence after which a job is given to another dispatcher",
@@ -97,9 +98,11 @@ _ARGUMENTS = {
 
 def _backend(settings: Settings) -> AbstractBackend:
     if settings.cluster == INPROCESS:
+        from workers.devices import GPU, name_of
         from workers.dispatch.local import LocalBackend
 
-        return LocalBackend(settings.own_workers)
+        wanted = settings.gpus != 0 and name_of(GPU) is not None
+        return LocalBackend(settings.own_workers, GPU if wanted else None)
     from workers.dispatch.cluster import ClusterBackend
     from workers.dispatch.connection import STORES, Connection
 
@@ -108,7 +111,14 @@ def _backend(settings: Settings) -> AbstractBackend:
     # What opens an object store, only where there is one.
     stores = () if settings.artifacts_url.startswith("file:") else STORES
     return ClusterBackend(
-        Connection(settings.cluster, settings.home, cpus, settings.join_seconds, stores),
+        Connection(
+            settings.cluster,
+            settings.home,
+            cpus,
+            settings.join_seconds,
+            stores,
+            gpus=settings.gpus,
+        ),
         workers=settings.own_workers if own else settings.workers,
         threads=settings.threads,
         jobs_per_worker=settings.jobs_per_worker,

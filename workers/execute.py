@@ -20,6 +20,7 @@ from workers.account import Timeline, account_of
 from workers.answer import write
 from workers.checkpoints.checkpoint import Checkpoint
 from workers.checkpoints.keeper import Keeper
+from workers.devices import CPU, name_of
 from workers.dispatch.task import Receipt, Task
 from workers.engines import AnyEngineOptions, build_engine
 from workers.engines.engine import EngineOptions
@@ -47,7 +48,9 @@ _WAITS = "the artifact store is full; the run goes on once there is room"
 _ENDS = {StopReason.CANCELLED: JobState.CANCELLED, StopReason.DEADLINE: JobState.EXPIRED}
 
 
-def execute(task: Task, emit: Emit, control: Control, cache: Cache | None = None) -> Receipt:
+def execute(
+    task: Task, emit: Emit, control: Control, cache: Cache | None = None, device: str = CPU
+) -> Receipt:
     """Compile the model, run the engine, write `result.json` under the task's prefix.
 
     Args:
@@ -55,12 +58,13 @@ def execute(task: Task, emit: Emit, control: Control, cache: Cache | None = None
         emit: takes the events while it runs.
         control: asked at every step whether to stop.
         cache: what this process knows of models from earlier tasks.
+        device: the torch device to compute on.
 
     Returns:
         How it ended. What goes wrong is in the receipt too, never raised.
     """
     try:
-        return _attempt(task, emit, control, cache)
+        return _attempt(task, emit, control, cache, device)
     except StorageFullError as error:
         # There was no waiting for room any more; most likely because the run is to end.
         reason = control.stop()
@@ -69,11 +73,13 @@ def execute(task: Task, emit: Emit, control: Control, cache: Cache | None = None
         return failure(error)
 
 
-def _attempt(task: Task, emit: Emit, control: Control, cache: Cache | None) -> Receipt:
+def _attempt(
+    task: Task, emit: Emit, control: Control, cache: Cache | None, device: str
+) -> Receipt:
     began, timeline = time.perf_counter(), Timeline()
     artifacts = Artifacts(task.artifacts)
     with timeline.lasting("compile"):
-        density = _compile(task, artifacts, cache)
+        density = _compile(task, artifacts, cache, device)
     with closing(density):
         return _computed(task, emit, control, artifacts, density, began, timeline)
 
@@ -146,13 +152,16 @@ def _earlier(start: Checkpoint | None) -> float:
     return sum(start.told.seconds.values()) if start else 0.0
 
 
-def _compile(task: Task, artifacts: Artifacts, cache: Cache | None) -> CompiledDensity:
+def _compile(
+    task: Task, artifacts: Artifacts, cache: Cache | None, device: str
+) -> CompiledDensity:
     definition = _DEFINITION.validate_python(task.definition)
     data = read_input(artifacts, task.input_key, definition)
     return compile_model(
         definition,
         data,
         precision_name=task.precision,
+        device=device,
         cache=cache,
         seed=task.seed,
         discrete=_OPTIONS.validate_python(task.engine).discrete,
@@ -189,6 +198,7 @@ def _result(
         compiled_from=planner.compiled_from,
         choice=planner.plan.why if planner.plan and planner.plan.why else None,
         precision=task.precision,
+        device=name_of(density.device.type),
         labels=None if legend is None else _labels(legend),
         priors=None if legend is None else [UsedPrior(**asdict(p)) for p in legend.priors],
         partial=partial or None,

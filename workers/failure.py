@@ -8,6 +8,7 @@ import torch
 
 from models.errors import ModelError
 from workers.confinement import machine_memory, peak_memory, sizes
+from workers.devices import gpu_memory
 from workers.dispatch.task import Receipt
 from workers.errors import PROBLEM, WorkerError
 from workers.jobs import JobState
@@ -38,7 +39,7 @@ def failure(error: BaseException) -> Receipt:
     if isinstance(error, WorkerError):
         return _failed(error.kind, "The work could not be done", error.detail)
     if _out_of_memory(error):
-        held = sizes(peak_memory(), machine_memory())
+        held = sizes(*(gpu_memory(error) or (peak_memory(), machine_memory())))
         receipt = _failed("out-of-memory", "Out of memory", _OUT_OF_MEMORY.format(sizes=held))
     else:
         receipt = _failed("internal", "Internal error", _INTERNAL)

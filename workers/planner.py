@@ -82,6 +82,9 @@ class Planner:
         kind = None if isinstance(self._asked, AutoOptions) else engine_of(self._asked)
         if kind is not None and not kind.compiles:
             return None
+        if self._wish == "auto" and self._density.device.type != "cpu":
+            # Code is generated for CPUs; a GPU has its own way not to be slow (`models/captured`).
+            return None
         tier = Tier(
             self._density,
             self._cache_dir,

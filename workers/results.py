@@ -297,6 +297,8 @@ class Result(Findings):
     #: Why `auto` picked these options, in sentences.
     choice: list[str] | None = None
     precision: str
+    #: The name of the GPU that it was computed on; absent: it was none.
+    device: str | None = None
     #: Of a formula: by quantity and dimension, the labels of its entries.
     labels: dict[str, list[list[str]]] | None = None
     #: Of a formula.

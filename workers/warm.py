@@ -35,11 +35,15 @@ _NORMAL = {
 _NUTS = {"kind": "nuts", "chains": 2, "warmup": 4, "draws": 8}
 
 
-def warm() -> None:
-    """Fit a normal mean with a few draws, and have the runtime of the compiled tier ready soon."""
+def warm(device: str = "cpu") -> None:
+    """Fit a normal mean with a few draws, and have the runtime of the compiled tier ready soon.
+
+    Args:
+        device: the torch device that the process computes on.
+    """
     threading.Thread(target=_compile_runtime, name="compiler", daemon=True).start()
     options: EngineOptions = TypeAdapter[EngineOptions](AnyEngineOptions).validate_python(_NUTS)
-    density = compile_model(GraphDefinition.model_validate(_NORMAL), {"y": np.zeros(3)})
+    density = compile_model(GraphDefinition.model_validate(_NORMAL), {"y": np.zeros(3)}, device=device)
     run(build_engine(options), density, seed=0, sink=MemorySink(), control=Unattended())
 
 

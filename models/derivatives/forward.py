@@ -77,4 +77,4 @@ def _row(function: Function, at: Tensor, direction: Tensor) -> Tensor:
 
 
 def _eye(at: Tensor) -> Tensor:
-    return torch.eye(len(at), dtype=at.dtype)
+    return torch.eye(len(at), dtype=at.dtype, device=at.device)

@@ -72,6 +72,7 @@ def fit(
     tier: Annotated[
         str | None, typer.Option(help="auto, interpreted or compiled.", autocompletion=tiers)
     ] = None,
+    gpu: Annotated[bool, typer.Option("--gpu", help="Compute on a GPU.")] = False,
     warm_start_from: Annotated[
         str | None,
         typer.Option(
@@ -92,7 +93,8 @@ def fit(
         requests = engine_options(kinds or ["nuts"], assignments or [])
         given = data_of(data, dataset, columns or [])
         with service(server) as url, Client(url) as client:
-            circumstances = {"seed": seed, "precision": precision, "tier": tier}
+            circumstances: dict[str, Any] = {"seed": seed, "precision": precision, "tier": tier}
+            circumstances["resources"] = {"gpus": 1} if gpu else None
             circumstances["warm_start_from"] = warm_start_from
             jobs = submitted(client, posted, given, requests, **circumstances)
             fits = collected(client, jobs)

@@ -68,7 +68,7 @@ def submitted(
         model: the model's file, or a definition.
         data: the data, their file, or a reference to a data set.
         requests: each engine's options.
-        **circumstances: `seed`, `precision`, `tier` and `warm_start_from`.
+        **circumstances: `seed`, `precision`, `tier`, `resources` and `warm_start_from`.
 
     Raises:
         ClientError: one was refused; a note says which.

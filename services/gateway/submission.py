@@ -16,6 +16,7 @@ from services.gateway.deps import Deps
 from services.gateway.json import canonical
 from services.gateway.origins import warm_start
 from services.gateway.queueing import announce
+from services.gateway.readiness import PRESENCE_SECONDS
 from services.gateway.room import check_room
 from workers.inputs import located
 from workers.jobs import Job
@@ -52,8 +53,8 @@ def submit(deps: Deps, caller: Caller, posted: Any, key: str | None) -> tuple[Jo
     owner, terms = caller.owner, caller.terms(deps.settings)
     new = deps.store.accounts.check_job(owner, terms, key)
     body = parse(JOB, posted)
-    _refuse_unavailable(body)
     definition = _definition(deps, owner, body)
+    _check_resources(deps, body, definition)
     data, dataset_key = bind(deps, owner, definition, body.data)
     description = deps.validator.check(definition, located(data, deps.artifacts))
     _check_language(body, definition, description)
@@ -131,11 +132,20 @@ def _definition(deps: Deps, owner: str, body: JobRequest) -> dict[str, Any]:
     return definition
 
 
-def _refuse_unavailable(body: JobRequest) -> None:
-    if body.resources.gpus > 0:
-        raise UnavailableError("resources.gpus", "GPUs are not available yet; write 0")
-    if body.resources.workers > 1:
+def _check_resources(deps: Deps, body: JobRequest, definition: Mapping[str, Any]) -> None:
+    """Refuse a job that no worker would ever take."""
+    asked = body.resources
+    if asked.workers > 1:
         raise UnavailableError("resources.workers", "one worker per job for now; write 1")
+    if asked.gpus > 1:
+        raise UnavailableError("resources.gpus", "one GPU per job for now; write 1 or 0")
+    if asked.gpus and definition["language"] == "stan":
+        raise DataError("resources.gpus", "Stan programs are evaluated on CPUs; write 0")
+    if asked.gpus:
+        present = deps.store.present(PRESENCE_SECONDS)
+        # While nobody is there, nobody knows.
+        if present.dispatchers and not present.gpus:
+            raise UnavailableError("resources.gpus", "no worker has a GPU at present; write 0")
 
 
 def _check_language(

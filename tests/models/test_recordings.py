@@ -20,7 +20,7 @@ def branching(z: Tensor, data: Tensor) -> tuple[Tensor]:
 
 
 def recordings(told: list[str]) -> Recordings:
-    return Recordings(Cache(), "model", [DATA], told.append)
+    return Recordings(Cache(), "model", [DATA], told.append, torch.device("cpu"))
 
 
 def test_a_function_is_replayed_for_any_number_of_chains() -> None:

@@ -21,6 +21,7 @@ from models.toolchain import default_cache, find_compiler
 from workers.confinement import confine, machine_memory, peak_memory
 from workers.dispatch.control import RunControl
 from workers.dispatch.task import Batch, Event, Footprint, Greeting, Proposal, Receipt, Task
+from workers.devices import CPU, GPU, name_of, repeat_exactly
 from workers.enclosure import enclose
 from workers.execute import execute
 from workers.failure import failure
@@ -38,14 +39,18 @@ log = structlog.get_logger()
 class Worker:
     """Runs tasks; every method takes and returns JSON and may be called from any thread."""
 
-    def __init__(self, threads: int | None = None) -> None:
+    def __init__(self, threads: int | None = None, device: str = CPU, *, gpu: bool = False) -> None:
         """Make a worker.
 
         Args:
             threads: whether (not None) this process is a worker's own: it is then confined, and
                 torch's thread count is this before the first task, and what the task asks for
                 during one.
+            device: the torch device that it computes on.
+            gpu: whether that is the one GPU that this process sees instead.
         """
+        #: The torch device that it computes on.
+        self.device = GPU if gpu else device
         self._host = socket.gethostname()
         self._owns_threads = threads is not None
         self._there = machine_memory()
@@ -55,6 +60,8 @@ class Worker:
             configure_logging("worker", style="json", relay=self._records.append)
             torch.set_num_threads(threads)
             confine()
+            if gpu:
+                repeat_exactly()
         self._news = threading.Condition()
         self._events: list[Event] = []
         self._proposal: Proposal | None = None
@@ -66,18 +73,26 @@ class Worker:
         # The one thing that a job leaves behind: how its model is computed, without its data.
         self._cache = Cache()
 
+    @property
+    def gpus(self) -> int:
+        """How many GPUs a task may ask for, and has to."""
+        return int(self.device != CPU)
+
     def warm(self) -> bytes:
         """Make a first small fit, so that the first job does not pay for it.
 
         Returns:
             A `Greeting` in JSON.
         """
-        warm()
+        gpu = name_of(self.device)
+        if gpu is not None or not self.gpus:
+            warm(self.device)
         greeting = Greeting(
             process=os.getpid(),
             host=self._host,
             version=version("credence-inference"),
             compiler=find_compiler() is not None,
+            gpu=gpu,
         )
         return greeting.model_dump_json().encode()
 
@@ -144,7 +159,7 @@ class Worker:
             with bound_contextvars(**known):
                 if self._owns_threads:
                     _enclose(task)
-                receipt = execute(task, self._emit, control, self._cache)
+                receipt = execute(task, self._emit, control, self._cache, self.device)
         except BaseException as error:
             receipt = failure(error)
         with self._news:

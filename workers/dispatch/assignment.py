@@ -254,6 +254,7 @@ def task_of(lease: Lease, *, artifacts: str, threads: int, trail: Trail = NOWHER
         tier=request["tier"],
         plan=job.plan,
         threads=max(threads, request["resources"]["cpus"]),
+        gpus=request["resources"]["gpus"],
         max_seconds=max(limit, 0.0),
         queued_seconds=max((now - job.created_at).total_seconds(), 0.0),
         artifacts=artifacts,

@@ -78,8 +78,8 @@ class AbstractBackend(ABC):
     """A pool of warm workers, one task at a time each."""
 
     @abstractmethod
-    def free(self) -> int:
-        """Return how many tasks could start now."""
+    def free(self, gpus: int = 0) -> int:
+        """Return how many tasks that ask for so many GPUs could start now."""
 
     @abstractmethod
     def warm(self) -> int:
@@ -90,6 +90,10 @@ class AbstractBackend(ABC):
         """
 
     @abstractmethod
+    def gpus(self) -> int:
+        """Return how many workers, warm or to be soon, have a GPU."""
+
+    @abstractmethod
     def trouble(self) -> str | None:
         """Return what keeps workers away, as a sentence for whoever runs the service, or None."""
 
@@ -98,7 +102,7 @@ class AbstractBackend(ABC):
         """Hand a task to a free worker; returns at once, and `poll` tells whether it took it.
 
         Raises:
-            WorkerLostError: no worker is free.
+            WorkerLostError: no such worker is free.
         """
 
     @abstractmethod

@@ -26,7 +26,7 @@ from workers.dispatch.backend import (
     WorkerLostError,
 )
 from workers.dispatch.connection import Connection
-from workers.dispatch.nodes import Node, living, vacancies
+from workers.dispatch.nodes import Node, living, unused, vacancies
 from workers.dispatch.task import Batch, Footprint, Greeting, Task
 
 log = structlog.get_logger()
@@ -50,8 +50,10 @@ FULL = 0.9
 class Seat:
     """One actor and what the pool knows of it."""
 
-    def __init__(self, actor: Any, ready: Any, node: Node) -> None:
+    def __init__(self, actor: Any, ready: Any, node: Node, gpus: int = 0) -> None:
         self.actor = actor
+        #: How many GPUs it has: 0 or 1.
+        self.gpus = gpus
         #: Answers once the actor is warm.
         self.ready = ready
         self.node = node
@@ -75,7 +77,8 @@ class ClusterBackend(AbstractBackend):
 
         Args:
             connection: the cluster.
-            workers: the most that the pool may have; None: as many as the nodes have CPUs for.
+            workers: the most without a GPU that the pool may have; None: as many as the nodes have
+                CPUs for. Every GPU has one besides.
             threads: torch threads (and CPUs claimed from Ray) of each.
             jobs_per_worker: jobs after which a worker is replaced.
         """
@@ -96,6 +99,8 @@ class ClusterBackend(AbstractBackend):
         self._nodes = self._look()
         #: Versions of the workers of nodes that get no others.
         self._refused: dict[Node, str] = {}
+        #: Nodes with a GPU that their torch cannot use.
+        self._blind: set[Node] = set()
         #: When a node where a worker did not start may get another.
         self._pauses: dict[Node, float] = {}
         self._heard = time.monotonic()
@@ -106,11 +111,11 @@ class ClusterBackend(AbstractBackend):
             self._ask_for_nodes()
             threading.Thread(target=self._follow, name="nodes", daemon=True).start()
 
-    def free(self) -> int:
-        """Return how many workers are warm and idle."""
+    def free(self, gpus: int = 0) -> int:
+        """Return how many workers with so many GPUs are warm and idle."""
         with self._lock:
             self._admit()
-            return len(self._idle)
+            return sum(seat.gpus == gpus for seat in self._idle)
 
     def warm(self) -> int:
         """Return how many workers are warm, idle or busy."""
@@ -119,6 +124,11 @@ class ClusterBackend(AbstractBackend):
         with self._lock:
             self._admit()
             return len(self._idle) + len(self._busy)
+
+    def gpus(self) -> int:
+        """Return how many workers, warm or to be soon, have a GPU."""
+        with self._lock:
+            return sum(seat.gpus for seat in (*self._idle, *self._busy, *self._starting))
 
     def is_lost(self) -> bool:
         """Return whether the cluster is silent, or a part of our own without which it is none."""
@@ -132,11 +142,14 @@ class ClusterBackend(AbstractBackend):
             refused = sorted((node.host, other) for node, other in self._refused.items())
             roomy = any(node.cpus >= self._threads for node in self._nodes.values())
             slow = {s.node.host for s in (*self._idle, *self._busy) if not s.compiles}
+            blind = sorted(node.host for node in self._blind)
         if refused:
             names = ", ".join(f"{host} (version {other})" for host, other in refused)
             return f"refused, because this is version {self._version}: {names}"
         if not roomy:
             return f"no node of the cluster offers a worker's {self._threads} CPU"
+        if blind:
+            return f"a GPU that torch cannot use (the image for GPUs can): {', '.join(blind)}"
         if slow:
             return f"no C++ compiler, so jobs are computed interpreted: {', '.join(sorted(slow))}"
         return None
@@ -144,9 +157,10 @@ class ClusterBackend(AbstractBackend):
     def start(self, task: Task) -> AbstractRun:
         """Hand a task to an idle worker, which may be dead without anybody knowing."""
         with self._lock:
-            if not self._idle:
+            seat = next((seat for seat in self._idle if seat.gpus == task.gpus), None)
+            if seat is None:
                 raise WorkerLostError("no worker is free", blameless=True)
-            seat = self._idle.popleft()
+            self._idle.remove(seat)
             self._busy.add(seat)
         order = seat.actor.start.remote(task.model_dump_json().encode())
         return ClusterRun(self, self._ray, seat, task.job, order, own=self._connection.own)
@@ -220,6 +234,7 @@ class ClusterBackend(AbstractBackend):
         self._idle = deque(seat for seat in self._idle if not seat.lost)
         self._starting = [seat for seat in self._starting if not seat.lost]
         self._refused = {node: v for node, v in self._refused.items() if node.id in nodes}
+        self._blind = {node for node in self._blind if node.id in nodes}
         self._pauses = {node: end for node, end in self._pauses.items() if node.id in nodes}
         self._fill()
 
@@ -227,15 +242,18 @@ class ClusterBackend(AbstractBackend):
         """Start workers where there is room; the caller holds the lock."""
         now = time.monotonic()
         # A seat on a node that is gone takes no room.
-        seats = [*self._idle, *self._busy, *self._starting]
-        taken = Counter(seat.node.id for seat in seats if not seat.lost)
+        seats = [s for s in (*self._idle, *self._busy, *self._starting) if not s.lost]
+        taken = Counter(seat.node.id for seat in seats if not seat.gpus)
+        equipped = Counter(seat.node.id for seat in seats if seat.gpus)
         open_ = [
             node
             for node in self._nodes.values()
             if node not in self._refused and self._pauses.get(node, now) <= now
         ]
         for node in vacancies(open_, taken, threads=self._threads, limit=self._limit):
-            self._starting.append(self._spawn(node))
+            self._starting.append(self._spawn(node, gpus=0))
+        for node in unused([node for node in open_ if node not in self._blind], equipped):
+            self._starting.append(self._spawn(node, gpus=1))
 
     def _ask_for_nodes(self) -> None:
         """Tell an autoscaler, if the cluster has one, how many workers there shall be."""
@@ -245,18 +263,19 @@ class ClusterBackend(AbstractBackend):
 
         request_resources(bundles=[{"CPU": self._threads}] * self._limit)
 
-    def _spawn(self, node: Node) -> Seat:
+    def _spawn(self, node: Node, gpus: int) -> Seat:
         strategy = self._ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy
         # Four calls at once: a poll that waits, a stop, a confirmation and a start.
         bound = self._actor_class.options(
-            num_cpus=self._threads,
+            num_cpus=0 if gpus else self._threads,
+            num_gpus=gpus,
             max_concurrency=4,
             max_restarts=0,
             max_task_retries=0,
             scheduling_strategy=strategy(node.id, soft=False),
         )
-        actor = bound.remote(self._threads)
-        return Seat(actor, actor.warm.remote(), node)
+        actor = bound.remote(self._threads, gpu=bool(gpus))
+        return Seat(actor, actor.warm.remote(), node, gpus)
 
     def _kill(self, seat: Seat) -> None:
         self._ray.kill(seat.actor, no_restart=True)
@@ -303,8 +322,18 @@ class ClusterBackend(AbstractBackend):
             )
             self._refused[seat.node] = greeting.version
             return False
+        if seat.gpus and greeting.gpu is None:
+            log.error("GPU cannot be used", action="refuse_worker", host=host)
+            self._blind.add(seat.node)
+            return False
         seat.process, seat.compiles = greeting.process, greeting.compiler
-        log.info("worker ready", action="start_worker", process=seat.process, host=host)
+        log.info(
+            "worker ready",
+            action="start_worker",
+            process=seat.process,
+            host=host,
+            gpu=greeting.gpu,
+        )
         return True
 
 

@@ -63,6 +63,7 @@ class Connection:
         cpus: int,
         patience: float = 30.0,
         stores: tuple[str, ...] = STORES,
+        gpus: int | None = 0,
     ) -> None:
         """Connect.
 
@@ -74,6 +75,7 @@ class Connection:
             cpus: what an own cluster declares to have.
             patience: seconds for the head of another cluster to answer.
             stores: what the names of secrets begin with that workers need for their artifacts.
+            gpus: what an own cluster declares to have; None: all that Ray finds.
 
         Raises:
             WorkerError: there is no such cluster, or it does not let us in.
@@ -102,7 +104,10 @@ class Connection:
             marking = self._guard.marking() if self._guard else contextlib.nullcontext()
             with discreet(stores), marking:
                 ray.init(
-                    address=address, log_to_driver=False, logging_level="ERROR", **self._own(cpus)
+                    address=address,
+                    log_to_driver=False,
+                    logging_level="ERROR",
+                    **self._own(cpus, gpus),
                 )
         except BaseException as error:
             self._sweep()
@@ -129,12 +134,12 @@ class Connection:
         """End what is left of an own cluster without asking it: it does not answer any more."""
         self._sweep()
 
-    def _own(self, cpus: int) -> dict[str, Any]:
+    def _own(self, cpus: int, gpus: int | None) -> dict[str, Any]:
         if self._directory is None:
             return {}
         return {
             "num_cpus": cpus,
-            "num_gpus": 0,
+            "num_gpus": gpus,
             "include_dashboard": False,
             "object_store_memory": OBJECT_STORE_BYTES,
             # A directory within: Ray opens it to all users, whom ours keeps out.

@@ -80,7 +80,7 @@ class Dispatcher:
         self._stopping = threading.Event()
         self._searched = float("-inf")
         #: When the dispatcher last announced itself, and what it said.
-        self._announced: tuple[float, tuple[int, str | None]] = (float("-inf"), (-1, None))
+        self._announced: tuple[float, tuple[int, str | None, int]] = (float("-inf"), (-1, None, 0))
 
     def run(self) -> None:
         """Work until `stop` is called; then put the jobs in hand back and return.
@@ -129,11 +129,12 @@ class Dispatcher:
             if assignment.lease.due():
                 assignment.lease.beat()
         self._requeue()
-        while self._backend.free() > 0 and self._claim():
+        while (kinds := self._free()) and self._claim(kinds):
             pass
 
     def _announce(self) -> None:
-        now, word = time.monotonic(), (self._backend.warm(), self._backend.trouble())
+        backend, now = self._backend, time.monotonic()
+        word = (backend.warm(), backend.trouble(), backend.gpus())
         if word != self._announced[1] or now - self._announced[0] >= ANNOUNCE_SECONDS:
             self._store.announce(self._name, *word)
             self._announced = (now, word)
@@ -163,8 +164,12 @@ class Dispatcher:
             # The next start looks again.
             log.warning("not tidied", action="tidy_job", job=job, cause=str(error))
 
-    def _claim(self) -> bool:
-        claim = self._store.claim(self._name, self._lease_seconds)
+    def _free(self) -> list[int]:
+        """Return how many GPUs a job may ask for to be started now."""
+        return [gpus for gpus in (0, 1) if self._backend.free(gpus) > 0]
+
+    def _claim(self, gpus: list[int]) -> bool:
+        claim = self._store.claim(self._name, self._lease_seconds, gpus)
         if claim is None:
             return False
         lease = Lease(self._store, self._bell, claim, self._lease_seconds)

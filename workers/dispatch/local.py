@@ -19,22 +19,34 @@ CLOSE_SECONDS = 4.0
 class LocalBackend(AbstractBackend):
     """A pool of workers in this process. A thread cannot be killed: a killed run is abandoned."""
 
-    def __init__(self, workers: int = 1) -> None:
-        """Make `workers` of them."""
+    def __init__(self, workers: int = 1, device: str | None = None) -> None:
+        """Make `workers` of them.
+
+        Args:
+            workers: those that compute on the CPU.
+            device: a torch device that one more computes on, for jobs that ask for a GPU; None:
+                there is no such worker.
+        """
         self._lock = threading.Lock()
         self._idle = [Worker() for _ in range(workers)]
+        if device is not None:
+            self._idle.append(Worker(device=device))
         self._abandoned: list[Worker] = []
-        self._size = workers
+        self._size, self._gpus = len(self._idle), int(device is not None)
         self._compiles = find_compiler() is not None
 
-    def free(self) -> int:
-        """Return the number of idle workers."""
+    def free(self, gpus: int = 0) -> int:
+        """Return the number of idle workers with so many GPUs."""
         with self._lock:
-            return len(self._idle)
+            return sum(worker.gpus == gpus for worker in self._idle)
 
     def warm(self) -> int:
         """Return the size of the pool: a thread needs no warming."""
         return self._size
+
+    def gpus(self) -> int:
+        """Return the number of workers with a GPU."""
+        return self._gpus
 
     def trouble(self) -> str | None:
         """Return what makes work slow: threads have no trouble to start."""
@@ -43,9 +55,10 @@ class LocalBackend(AbstractBackend):
     def start(self, task: Task) -> AbstractRun:
         """Hand a task to an idle worker."""
         with self._lock:
-            if not self._idle:
+            worker = next((w for w in reversed(self._idle) if w.gpus == task.gpus), None)
+            if worker is None:
                 raise WorkerLostError("no worker is free", blameless=True)
-            worker = self._idle.pop()
+            self._idle.remove(worker)
         worker.start(task.model_dump_json().encode())
         return LocalRun(self, worker, task.job)
 
@@ -68,7 +81,7 @@ class LocalBackend(AbstractBackend):
         with self._lock:
             self._abandoned = [other for other in self._abandoned if not other.join(0.0)]
             self._abandoned.append(worker)
-            self._idle.append(Worker())
+            self._idle.append(Worker(device=worker.device))
 
 
 class LocalRun(AbstractRun):

@@ -27,6 +27,8 @@ class Greeting(Message):
     version: str
     #: Whether there is a C++ compiler; without one everything is computed interpreted.
     compiler: bool = True
+    #: The name of its GPU; None where it has none, or none that its torch can use.
+    gpu: str | None = None
 
 
 class Origin(Message):
@@ -60,6 +62,8 @@ class Task(Message):
     plan: dict[str, Any] | None = None
     #: torch threads.
     threads: int = Field(default=1, ge=1)
+    #: Of the worker that it needs.
+    gpus: int = Field(default=0, ge=0, le=1)
     #: Seconds of work after which the run ends as `expired`; None: no limit.
     max_seconds: float | None = None
     #: Seconds that the job waited for this attempt.

@@ -145,6 +145,7 @@ def _values(submission: Submission, job_id: str, size: int, now: datetime) -> di
         "event_count": 1,
         "rank": -request.get("priority", 0),
         "cpus": request.get("resources", {}).get("cpus", 1),
+        "gpus": request.get("resources", {}).get("gpus", 0),
         "bytes": size,
     }
 

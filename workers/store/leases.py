@@ -46,9 +46,15 @@ class Beat:
     cancel_requested: bool = False
 
 
-def claim(connection: Connection, worker: str, lease: timedelta, now: datetime) -> Claim | None:
+def claim(
+    connection: Connection,
+    worker: str,
+    lease: timedelta,
+    now: datetime,
+    gpus: Collection[int] = (0,),
+) -> Claim | None:
     """Take the queued job whose turn it is, or None where none may start."""
-    number = next_job(connection)
+    number = next_job(connection, gpus)
     if number is None:
         return None
     statement = (

@@ -21,13 +21,15 @@ class Presence:
     warm: int = 0
     #: What keeps workers away, a sentence per dispatcher that knows of something.
     troubles: tuple[str, ...] = ()
+    #: Workers that have a GPU, warm or to be soon.
+    gpus: int = 0
 
 
 def announce(
-    connection: Connection, name: str, warm: int, trouble: str | None, now: datetime
+    connection: Connection, name: str, warm: int, trouble: str | None, gpus: int, now: datetime
 ) -> None:
     """Say that a dispatcher is at work with that many warm workers, and what keeps others away."""
-    spoken = {"warm": warm, "trouble": trouble, "seen_at": now}
+    spoken = {"warm": warm, "gpus": gpus, "trouble": trouble, "seen_at": now}
     row = update(dispatchers).where(dispatchers.c.name == name).values(spoken)
     if connection.execute(row).rowcount == 0:
         connection.execute(insert(dispatchers).values(name=name, **spoken))
@@ -42,10 +44,11 @@ def withdraw(connection: Connection, name: str, before: datetime) -> None:
 def present(connection: Connection, since: datetime) -> Presence:
     """Return what the dispatchers that have spoken since a moment said last."""
     words = (
-        select(dispatchers.c.warm, dispatchers.c.trouble)
+        select(dispatchers.c.warm, dispatchers.c.gpus, dispatchers.c.trouble)
         .where(dispatchers.c.seen_at >= since)
         .order_by(dispatchers.c.name)
     )
     rows = connection.execute(words).all()
     troubles = tuple(row.trouble for row in rows if row.trouble is not None)
-    return Presence(len(rows), sum(row.warm for row in rows), troubles)
+    warm, gpus = sum(row.warm for row in rows), sum(row.gpus for row in rows)
+    return Presence(len(rows), warm, troubles, gpus)

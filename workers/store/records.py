@@ -219,6 +219,7 @@ def _values(record: JobRecord, size: int) -> dict[str, Any]:
         "event_count": len(record.events),
         "rank": -request.get("priority", 0),
         "cpus": request["resources"]["cpus"],
+        "gpus": request["resources"]["gpus"],
         "bytes": size + len(dump_json(record.definition)),
         "weighed": True,
     }

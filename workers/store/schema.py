@@ -103,6 +103,8 @@ jobs = Table(
     #: The negative of the request's priority: an owner's lowest is claimed first.
     Column("rank", Integer, nullable=False, server_default=text("0")),
     Column("cpus", Integer, nullable=False, server_default=text("1")),
+    #: A job that asks for GPUs is claimed for a worker with as many.
+    Column("gpus", Integer, nullable=False, server_default=text("0")),
     #: Of definition, data and draws: at first what the draws may take, once `weighed` what they do.
     Column("bytes", BigInteger, nullable=False, server_default=text("0")),
     Column("weighed", Boolean, nullable=False, server_default=false()),
@@ -172,6 +174,8 @@ dispatchers = Table(
     Column("name", String(256), primary_key=True),
     #: Workers that are warm, idle or at work.
     Column("warm", Integer, nullable=False),
+    #: Workers that have a GPU, warm or to be soon.
+    Column("gpus", Integer, nullable=False, server_default=text("0")),
     #: What keeps other workers away, as a sentence.
     Column("trouble", Text),
     Column("seen_at", Instant, nullable=False),

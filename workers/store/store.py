@@ -308,11 +308,19 @@ class Store:
             audit.write(connection, self._now(connection), job.owner, by, "delete_job", job_id)
             return job
 
-    def claim(self, worker: str, lease_seconds: float) -> Claim | None:
-        """Take the queued job whose turn it is for `worker`; None where none may start."""
+    def claim(
+        self, worker: str, lease_seconds: float, gpus: Collection[int] = (0,)
+    ) -> Claim | None:
+        """Take the queued job whose turn it is for `worker`; None where none may start.
+
+        Args:
+            worker: who takes it.
+            lease_seconds: for how long.
+            gpus: how many GPUs it may ask for.
+        """
         with self._write_quickly() as connection:
             lease = timedelta(seconds=lease_seconds)
-            return leases.claim(connection, worker, lease, self._now(connection))
+            return leases.claim(connection, worker, lease, self._now(connection), gpus)
 
     def heartbeat(self, job_id: str, token: int, lease_seconds: float) -> Beat:
         """Prolong a lease; learn whether it is still ours and whether to cancel."""
@@ -413,10 +421,19 @@ class Store:
         with self._read() as connection:
             return events.read(connection, owner, job_id, after, limit)
 
-    def announce(self, dispatcher: str, warm: int, trouble: str | None = None) -> None:
-        """Say that a dispatcher is at work with `warm` warm workers, and what keeps others away."""
+    def announce(
+        self, dispatcher: str, warm: int, trouble: str | None = None, gpus: int = 0
+    ) -> None:
+        """Say that a dispatcher is at work.
+
+        Args:
+            dispatcher: its name.
+            warm: its warm workers.
+            trouble: what keeps others away.
+            gpus: how many of its workers, warm or to be soon, have a GPU.
+        """
         with self._write_quickly() as connection:
-            presence.announce(connection, dispatcher, warm, trouble, self._now(connection))
+            presence.announce(connection, dispatcher, warm, trouble, gpus, self._now(connection))
 
     def withdraw(self, dispatcher: str) -> None:
         """Forget a dispatcher that ends, and those that fell silent an hour ago."""

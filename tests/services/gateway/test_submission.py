@@ -315,7 +315,7 @@ REST: dict[str, tuple[dict[str, Any], str]] = {
     "unknown precision": ({"precision": "float16"}, "precision"),
     "unknown tier": ({"tier": "fast"}, "tier"),
     "cpus 0": ({"resources": {"cpus": 0}}, "resources.cpus"),
-    "gpus": ({"resources": {"gpus": 1}}, "resources.gpus"),
+    "gpus": ({"resources": {"gpus": 2}}, "resources.gpus"),
     "workers": ({"resources": {"workers": 2}}, "resources.workers"),
     "no time": ({"limits": {"max_seconds": 0}}, "limits.max_seconds"),
     "unknown limit": ({"limits": {"max_second": 5}}, "limits.max_second"),
@@ -528,3 +528,21 @@ def test_draws_are_estimated_over_every_quantity() -> None:
     assert draws_bytes(options_type(ENGINES["mle"])(), description) == 0
     swarm = options_type(ENGINES["svgd"])(kind="svgd", particles=7)  # type: ignore[call-arg]
     assert 2 * draws_bytes(swarm, description) == draws_bytes(options, description)
+
+
+def test_a_gpu_may_be_asked_for_where_one_is(web: Web, deps: Deps) -> None:
+    asking = job(GOOD, Y, resources={"gpus": 1})
+    deps.store.announce("here:1", 1)
+    found = refuse(web, deps, asking, "resources.gpus")
+    assert "write 0" in found["detail"] or "write 0" in str(found["errors"])
+    deps.store.announce("there:1", 3, gpus=1)
+    assert web.post("/v1/jobs", asking).status_code == 202
+
+
+def test_a_gpu_may_be_asked_for_while_nobody_is_there(web: Web) -> None:
+    assert web.post("/v1/jobs", job(GOOD, Y, resources={"gpus": 1})).status_code == 202
+
+
+def test_stan_programs_do_not_run_on_gpus(web: Web, deps: Deps) -> None:
+    stan = {"language": "stan", "source": "parameters { real x; } model { x ~ normal(0, 1); }"}
+    refuse(web, deps, job(stan, {}, resources={"gpus": 1}), "resources.gpus")

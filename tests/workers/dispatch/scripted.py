@@ -75,8 +75,11 @@ class ScriptedBackend(AbstractBackend):
         self.lost = False
         self.complaint: str | None = None
 
-    def free(self) -> int:
-        return self.places
+    def free(self, gpus: int = 0) -> int:
+        return self.places if gpus == 0 else 0
+
+    def gpus(self) -> int:
+        return 0
 
     def warm(self) -> int:
         if self.lost:

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 import structlog
+import torch
 from structlog.testing import capture_logs
 
 from tests.workers.dispatch.conftest import SECRET
@@ -407,7 +408,7 @@ def test_a_worn_worker_is_replaced(
 def test_a_worker_of_another_version_is_refused_for_good(
     house: House, warm_cluster: ClusterBackend, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert warm_cluster.trouble() is None
+    before = warm_cluster.trouble()
     try:
         with monkeypatch.context() as other:
             other.setattr(warm_cluster, "_version", "99.0")
@@ -416,11 +417,11 @@ def test_a_worker_of_another_version_is_refused_for_good(
                 # Its worker is worn afterwards, and the new one is of "another" version.
                 house.wait(house.submit())
                 end = time.monotonic() + 120
-                while warm_cluster.trouble() is None:
+                while warm_cluster.trouble() == before:
                     assert time.monotonic() < end
                     time.sleep(0.05)
                 time.sleep(1.0)
-                assert warm_cluster.warm() == 1, "no other is started in its place"
+                assert warm_cluster.warm() == 1 + warm_cluster.gpus(), "no other is started"
         assert re.fullmatch(
             r"refused, because this is version \S+: \S+ \(version \S+\)",
             warm_cluster.trouble() or "",
@@ -430,4 +431,18 @@ def test_a_worker_of_another_version_is_refused_for_good(
         nodes = warm_cluster._nodes
         warm_cluster._settle({})
         warm_cluster._settle(nodes)
-    assert warm_cluster.trouble() is None
+    assert "refused" not in (warm_cluster.trouble() or "")
+
+
+def test_a_gpu_gets_a_worker_and_a_job_that_asks_for_it(
+    house: House, warm_cluster: ClusterBackend
+) -> None:
+    if not torch.cuda.is_available():
+        # Ray was told of one that there is not.
+        assert re.fullmatch(r"a GPU that torch cannot use .*: \S+", warm_cluster.trouble() or "")
+        assert warm_cluster.gpus() == warm_cluster.free(gpus=1) == 0
+        return
+    with house.dispatching(warm_cluster):
+        job = house.wait(house.submit(resources={"gpus": 1}), seconds=120)
+    assert job.state is JobState.SUCCEEDED
+    assert house.result(job)["device"] == torch.cuda.get_device_name()

@@ -6,8 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from models.cache import Cache
+from tests.second_device import Generator, install
 from tests.workers.dispatch.house import LONG, PLAN, SHORT, House
 from tests.workers.dispatch.planner import plan_and_tell
 from tests.workers.slow_compiler import slow_compiler
@@ -186,3 +188,24 @@ def test_a_full_pool_takes_no_job(house: House) -> None:
         backend.start(house.task(SHORT))
     run.kill()
     assert backend.free() == 1
+
+
+def test_a_job_that_asks_for_a_gpu_is_computed_on_it(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    device = install().type
+    monkeypatch.setattr(torch, "Generator", Generator)
+    with house.dispatching(LocalBackend(1, device)):
+        plain = {"tier": "interpreted"}
+        jobs = [house.submit(**plain), house.submit(resources={"gpus": 1}, **plain)]
+        here, there = [house.result(house.wait(job)) for job in jobs]
+    assert "device" not in here
+    assert there["device"] == device
+    assert there["summary"] == here["summary"], "the second device computes as the CPU does"
+
+
+def test_a_job_that_asks_for_a_gpu_waits_for_one(house: House) -> None:
+    waiting = house.submit(resources={"gpus": 1})
+    with house.dispatching(LocalBackend(2)):
+        house.wait(house.submit())
+    assert house.states(waiting) == ["queued"]

@@ -2,7 +2,7 @@
 
 from collections import Counter
 
-from workers.dispatch.nodes import Node, living, vacancies
+from workers.dispatch.nodes import Node, living, unused, vacancies
 
 HEAD, SMALL, LARGE = Node("a", "head", 0), Node("b", "small", 1), Node("c", "large", 4)
 
@@ -45,3 +45,13 @@ def test_nodes_that_are_dead_are_none() -> None:
     dead = {**row, "NodeID": "b", "Alive": False, "Resources": {"CPU": 2.0}}
     small = {**row, "NodeID": "c", "NodeManagerHostname": "small", "Resources": {"CPU": 1.0}}
     assert living([row, dead, small]) == {"a": HEAD, "c": Node("c", "small", 1)}
+
+
+def test_every_gpu_gets_a_worker_of_its_own() -> None:
+    fast = Node("d", "fast", 1, 2)
+    row = {"NodeID": "d", "NodeManagerHostname": "fast", "Alive": True}
+    assert living([{**row, "Resources": {"CPU": 1.0, "GPU": 2.0}}]) == {"d": fast}
+    assert unused([LARGE, fast], Counter()) == [fast, fast]
+    assert unused([LARGE, fast], Counter({"d": 1})) == [fast]
+    assert unused([fast], Counter({"d": 2, "gone": 1})) == []
+    assert hosts(fast) == ["fast"], "beside those of its CPUs"

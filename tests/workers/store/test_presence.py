@@ -11,6 +11,8 @@ def test_the_latest_word_of_each_dispatcher_counts(store: Store) -> None:
     store.announce("a:1", 2)
     store.announce("b:2", 1)
     assert store.present(15) == Presence(2, 3)
+    store.announce("b:2", 1, gpus=1)
+    assert store.present(15) == Presence(2, 3, gpus=1)
 
 
 def test_who_falls_silent_is_absent_until_it_speaks_again(store: Store, clock: TurnedClock) -> None:

@@ -90,3 +90,15 @@ def test_claims_at_once_keep_turns_and_limits(store: Store, limit: int | None) -
         taken = [owner for owners in pool.map(run, range(4)) for owner in owners]
     each = 4 if limit is None else 3
     assert sorted(taken) == ["ann"] * each + ["bob"] * each
+
+
+def test_jobs_are_claimed_for_workers_that_have_what_they_ask_for(store: Store) -> None:
+    fast = submit(store, "ann", resources={"gpus": 1})
+    plain = submit(store, "ann")
+    other = submit(store, "bob", resources={"gpus": 1})
+    assert take(store).job.id == plain.id
+    assert store.claim("worker", 30) is None
+    last = submit(store, "bob")
+    # It is not long since ann was served.
+    claims = [store.claim("worker", 30, gpus) for gpus in ([1], [0, 1], [0, 1], [0, 1])]
+    assert [c and c.job.id for c in claims] == [other.id, fast.id, last.id, None]
