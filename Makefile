@@ -7,7 +7,8 @@ BENCH_VENV := .venv-bench
 BENCH_STAMP := $(BENCH_VENV)/.installed
 # Of fuzzing, over all targets.
 SECONDS ?= 120
-MARKS := not slow and not acceptance and not ray and not postgres and not chaos
+# What starts a cluster or a database, or fits published data, has the machine to itself.
+ALONE := acceptance or ray or postgres or chaos
 
 .PHONY: install demo test test-all check bench load chaos fuzz conformance serve secrets compose-test clean
 
@@ -28,11 +29,12 @@ serve: install
 
 # One process a core, a file's tests in one of them; they keep one thread each.
 test: install
-	$(BIN)/python -m pytest -q --numprocesses auto --dist loadfile -m "$(MARKS)"
+	$(BIN)/python -m pytest -q --numprocesses auto --dist loadfile -m "not slow and not ($(ALONE))"
 
-# What starts a cluster or a database, or fits published data, has the machine to itself.
 test-all: test
-	$(BIN)/python -m pytest -q --durations=15 -m "not ($(MARKS))"
+	$(BIN)/python -m pytest -q --durations=15 --numprocesses auto --dist worksteal \
+		-m "slow and not ($(ALONE))"
+	$(BIN)/python -m pytest -q --durations=15 -m "$(ALONE)"
 
 check: install
 	$(BIN)/ruff check .

@@ -15,8 +15,8 @@ from workers.store.schema import dataset_uses, datasets, idempotency_keys, jobs,
 
 _ENDED = tuple(state for state in JobState if state.terminal)
 _UNENDED = tuple(state for state in JobState if not state.terminal)
-#: Rows that are asked for at a time.
-CHUNK = 500
+#: Rows that are asked for by name at a time, and of those that are read one after another.
+CHUNK, PAGE = 500, 10_000
 
 
 @dataclass(frozen=True)
@@ -138,22 +138,29 @@ def fates(connection: Connection, ids: Sequence[str]) -> dict[str, Fate]:
 
 def unknown_inputs(connection: Connection, keys: Collection[str]) -> set[str]:
     """Return which of these keys no job has as its input."""
-    return _without(connection, jobs.c.input_key, keys)
+    return _without(connection, jobs.c.number, jobs.c.input_key, keys)
 
 
 def unknown_files(connection: Connection, keys: Collection[str]) -> set[str]:
     """Return which of these keys no data set has as its file."""
-    return _without(connection, datasets.c.key, keys)
+    return _without(connection, datasets.c.number, datasets.c.key, keys)
 
 
-def _without(connection: Connection, column: ColumnElement[str], keys: Collection[str]) -> set[str]:
-    """Return the keys that stand nowhere in a column, which is read once, row by row."""
-    left = set(keys)
-    if left:
-        query = select(column).distinct()
-        rows = connection.execute(query, execution_options={"yield_per": 10_000})
-        for known in rows.scalars():
-            left.discard(known)
+def _without(
+    connection: Connection,
+    number: ColumnElement[int],
+    column: ColumnElement[str],
+    keys: Collection[str],
+) -> set[str]:
+    """Return the keys that stand nowhere in a column, whose rows are read once, page by page."""
+    left, last = set(keys), 0
+    query = select(number, column).order_by(number).limit(PAGE)
+    while left:
+        rows = connection.execute(query.where(number > last)).all()
+        left.difference_update(known for _, known in rows)
+        if len(rows) < PAGE:
+            break
+        last = rows[-1][0]
     return left
 
 

@@ -7,6 +7,7 @@ import pytest
 from tests.workers.store.conftest import TurnedClock
 from tests.workers.store.submissions import DEFINITION, request, submit, take
 from workers.jobs import Job, JobState
+from workers.store import expiry
 from workers.store.errors import DatasetNotFoundError, JobNotFoundError, ModelNotFoundError
 from workers.store.expiry import Fate
 from workers.store.store import Store
@@ -151,3 +152,11 @@ def test_keys_that_stand_in_no_row(store: Store) -> None:
     assert store.upkeep.unknown_inputs(["inputs/x.json", "inputs/y.json"]) == {"inputs/y.json"}
     assert store.upkeep.unknown_files(["datasets/d", "datasets/e"]) == {"datasets/e"}
     assert store.upkeep.unknown_inputs([]) == set()
+
+
+def test_rows_are_read_page_by_page(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(expiry, "PAGE", 2)
+    keys = [f"inputs/{n}.json" for n in range(5)]
+    for key in keys:
+        store.submit("ann", request(), DEFINITION, key)
+    assert store.upkeep.unknown_inputs([*keys, "inputs/other.json"]) == {"inputs/other.json"}
