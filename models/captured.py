@@ -38,7 +38,8 @@ class Captured:
             self._calls += 1
             if self._calls != BEFORE + 1 or not self._capture(z):
                 return self._function(z)
-        assert self._graph is not None and self._source is not None
+        assert self._graph is not None
+        assert self._source is not None
         self._source.copy_(z)
         self._graph.replay()
         return tuple(part.clone() for part in self._found)

@@ -5,7 +5,7 @@ import os
 import torch
 
 CPU, GPU = "cpu", "cuda"
-#: What cuBLAS needs to add up in the same order every time, see `torch.use_deterministic_algorithms`.
+#: What cuBLAS needs to add up in one order, see `torch.use_deterministic_algorithms`.
 _CUBLAS = ("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
 
 

@@ -73,9 +73,7 @@ def execute(
         return failure(error)
 
 
-def _attempt(
-    task: Task, emit: Emit, control: Control, cache: Cache | None, device: str
-) -> Receipt:
+def _attempt(task: Task, emit: Emit, control: Control, cache: Cache | None, device: str) -> Receipt:
     began, timeline = time.perf_counter(), Timeline()
     artifacts = Artifacts(task.artifacts)
     with timeline.lasting("compile"):
@@ -152,9 +150,7 @@ def _earlier(start: Checkpoint | None) -> float:
     return sum(start.told.seconds.values()) if start else 0.0
 
 
-def _compile(
-    task: Task, artifacts: Artifacts, cache: Cache | None, device: str
-) -> CompiledDensity:
+def _compile(task: Task, artifacts: Artifacts, cache: Cache | None, device: str) -> CompiledDensity:
     definition = _DEFINITION.validate_python(task.definition)
     data = read_input(artifacts, task.input_key, definition)
     return compile_model(

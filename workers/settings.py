@@ -37,8 +37,8 @@ class Settings(BaseSettings):
     #: `local` (an own Ray cluster on this machine), a Ray cluster's `HOST:PORT`, or `inprocess`
     #: (threads).
     cluster: str = LOCAL
-    #: Warm workers: jobs that run at the same time without a GPU; absent: as many as the cluster has
-    #: room for. Every GPU has a worker besides.
+    #: Warm workers: jobs that run at the same time without a GPU; absent: as many as the cluster
+    #: has room for. Every GPU has a worker besides.
     workers: int | None = Field(default=None, ge=1, le=1024)
     #: What this machine gives a cluster, its own or one that it is a node of; absent: all it has.
     cpus: int | None = Field(default=None, ge=0, le=4096)

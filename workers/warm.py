@@ -43,7 +43,9 @@ def warm(device: str = "cpu") -> None:
     """
     threading.Thread(target=_compile_runtime, name="compiler", daemon=True).start()
     options: EngineOptions = TypeAdapter[EngineOptions](AnyEngineOptions).validate_python(_NUTS)
-    density = compile_model(GraphDefinition.model_validate(_NORMAL), {"y": np.zeros(3)}, device=device)
+    density = compile_model(
+        GraphDefinition.model_validate(_NORMAL), {"y": np.zeros(3)}, device=device
+    )
     run(build_engine(options), density, seed=0, sink=MemorySink(), control=Unattended())
 
 

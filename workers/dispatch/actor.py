@@ -19,9 +19,9 @@ from structlog.contextvars import bound_contextvars
 from models.cache import Cache
 from models.toolchain import default_cache, find_compiler
 from workers.confinement import confine, machine_memory, peak_memory
+from workers.devices import CPU, GPU, name_of, repeat_exactly
 from workers.dispatch.control import RunControl
 from workers.dispatch.task import Batch, Event, Footprint, Greeting, Proposal, Receipt, Task
-from workers.devices import CPU, GPU, name_of, repeat_exactly
 from workers.enclosure import enclose
 from workers.execute import execute
 from workers.failure import failure

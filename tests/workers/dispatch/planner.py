@@ -8,7 +8,9 @@ from workers.jobs import JobState
 from workers.sink import Control
 
 
-def plan_and_tell(task: Task, emit: Emit, control: Control, cache: Cache | None) -> Receipt:
+def plan_and_tell(
+    task: Task, emit: Emit, control: Control, cache: Cache | None, device: str
+) -> Receipt:
     """Commit `PLAN` where the task has none, and emit what it had and whether it may be used."""
     committed = task.plan is not None or control.commit(PLAN)
     emit("log", {"found": task.plan, "committed": committed})

@@ -335,7 +335,9 @@ def planners(
         def __init__(self, plan: bytes) -> None:
             super().__init__(1)
 
-            def plan_and_tell(task: Task, emit: Emit, control: Control, cache: object) -> Receipt:
+            def plan_and_tell(
+                task: Task, emit: Emit, control: Control, cache: object, device: str
+            ) -> Receipt:
                 began = time.monotonic()
                 done = task.plan is not None or control.commit(Plan.model_validate_json(plan))
                 emit("log", {"found": task.plan, "seconds": time.monotonic() - began})

@@ -5,19 +5,12 @@ no strides, which torch's matrix products look at to choose among ways that roun
 guide `flow` is left out: a device in Python cannot have a module's parameters.
 """
 
+import json
+import subprocess
+import sys
 from typing import Any
 
-import numpy as np
 import pytest
-import torch
-from pydantic import TypeAdapter
-
-from models.compile import CompiledDensity, compile_model
-from models.data import load_data
-from models.definition import parse_definition
-from tests.second_device import Generator, install
-from tests.workers.engines.runs import Finished, finished
-from workers.engines import AnyEngineOptions
 
 SCHOOLS = (
     {"language": "catalog", "name": "eight_schools"},
@@ -89,78 +82,77 @@ VARIATIONAL = [
 ]
 
 
-def compiled(model: tuple[dict[str, Any], dict[str, Any]], device: str) -> CompiledDensity:
+def runs(engines: list[dict[str, Any]], model: Any) -> dict[str, dict[str, Any]]:
+    """Run engines on both devices; return what came of it by name."""
     definition, data = model
-    return compile_model(
-        parse_definition(definition), load_data(data), device=device, discrete=True
+    asked = [{"engine": engine, "model": definition, "data": data} for engine in engines]
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.workers.engines.on_devices"],
+        input=json.dumps(asked),
+        stdout=subprocess.PIPE,
+        text=True,
+        timeout=600,
+        check=True,
     )
-
-
-def ran(engine: dict[str, Any], model: Any, device: str, patch: pytest.MonkeyPatch) -> Finished:
-    with patch.context() as within:
-        within.setattr(torch, "Generator", Generator)
-        density = compiled(model, device)
-        assert density.device.type == device
-        return finished(TypeAdapter(AnyEngineOptions).validate_python(engine), density)
-
-
-def assert_equal(here: Finished, there: Finished) -> None:
-    assert there.findings.model_dump_json() == here.findings.model_dump_json()
-    assert there.draws.names() == here.draws.names()
-    for name in here.draws.names():
-        np.testing.assert_array_equal(there.draws.values(name), here.draws.values(name))
-
-
-@pytest.fixture(scope="module")
-def second() -> str:
-    return install().type
+    found = [json.loads(line) for line in done.stdout.splitlines()]
+    return dict(zip(map(named, engines), found, strict=True))
 
 
 def named(engine: dict[str, Any]) -> str:
     return "-".join(str(value) for value in engine.values() if isinstance(value, str))
 
 
-@pytest.mark.parametrize("engine", ASCENTS, ids=named)
-def test_ascents_are_the_same(
-    engine: dict[str, Any], second: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    runs = [ran(engine, RATE, device, monkeypatch) for device in ("cpu", second)]
-    assert_equal(*runs)
+def same(found: dict[str, Any]) -> None:
+    assert "error" not in found, found["error"]
+    assert found["there"]["findings"] == found["here"]["findings"]
+    assert found["there"]["draws"] == found["here"]["draws"]
+
+
+@pytest.fixture(scope="module")
+def ascents() -> dict[str, dict[str, Any]]:
+    return runs(ASCENTS, RATE)
+
+
+@pytest.fixture(scope="module")
+def samplers() -> dict[str, dict[str, Any]]:
+    return runs([*SAMPLERS, *TRANSPOSED], SCHOOLS)
+
+
+@pytest.fixture(scope="module")
+def approximations() -> dict[str, dict[str, Any]]:
+    return runs(VARIATIONAL, RATE)
+
+
+@pytest.mark.parametrize("name", map(named, ASCENTS))
+def test_ascents_are_the_same(ascents: dict[str, dict[str, Any]], name: str) -> None:
+    same(ascents[name])
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("engine", SAMPLERS, ids=named)
-def test_samplers_are_the_same(
-    engine: dict[str, Any], second: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    runs = [ran(engine, SCHOOLS, device, monkeypatch) for device in ("cpu", second)]
-    assert_equal(*runs)
+@pytest.mark.parametrize("name", map(named, SAMPLERS))
+def test_samplers_are_the_same(samplers: dict[str, dict[str, Any]], name: str) -> None:
+    same(samplers[name])
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("engine", VARIATIONAL, ids=named)
-def test_approximations_are_the_same(
-    engine: dict[str, Any], second: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    runs = [ran(engine, RATE, device, monkeypatch) for device in ("cpu", second)]
-    assert_equal(*runs)
+@pytest.mark.parametrize("name", map(named, VARIATIONAL))
+def test_approximations_are_the_same(approximations: dict[str, dict[str, Any]], name: str) -> None:
+    same(approximations[name])
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("engine", TRANSPOSED, ids=named)
-def test_others_come_to_an_end_too(
-    engine: dict[str, Any], second: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    here, there = (ran(engine, SCHOOLS, device, monkeypatch) for device in ("cpu", second))
-    assert there.findings.outcome == here.findings.outcome
-    assert there.draws.names() == here.draws.names()
-    for name in here.draws.names():
-        assert there.draws.values(name).shape == here.draws.values(name).shape
-        assert np.isfinite(there.draws.values(name)).all()
+@pytest.mark.parametrize("name", map(named, TRANSPOSED))
+def test_others_come_to_an_end_too(samplers: dict[str, dict[str, Any]], name: str) -> None:
+    found = samplers[name]
+    assert "error" not in found, found["error"]
+    here, there = found["here"], found["there"]
+    outcomes = [json.loads(run["findings"])["outcome"] for run in (here, there)]
+    assert outcomes[0] == outcomes[1]
+    assert there["shapes"] == here["shapes"]
+    assert there["finite"]
 
 
 @pytest.mark.slow
-def test_discrete_unknowns_are_the_same(second: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    engine = {"kind": "vi", "steps": 200}
-    runs = [ran(engine, COUNTS, device, monkeypatch) for device in ("cpu", second)]
-    assert_equal(*runs)
+def test_discrete_unknowns_are_the_same() -> None:
+    (found,) = runs([{"kind": "vi", "steps": 200}], COUNTS).values()
+    same(found)

@@ -69,4 +69,8 @@ ROWS: dict[str, tuple[str, ...]] = {
         VALUES ('credence_leases_lost', '{"cause":"worker"}', '', 3)""",
         """UPDATE jobs SET draws_expired_at = :now WHERE id = 'done'""",
     ),
+    "0007": (
+        """UPDATE jobs SET gpus = 1 WHERE id = 'done'""",
+        """UPDATE dispatchers SET gpus = 2""",
+    ),
 }

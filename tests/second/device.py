@@ -1,9 +1,11 @@
 """A second torch device, in Python: what a GPU is to a program, on machines that have none.
 
-A tensor on it holds one on the CPU, and every operation is done there, so numbers are the CPU's, bit
-for bit. But it is another device: an operation on tensors of both is refused as on a GPU, and so is
-NumPy. It shows where code forgets its device, and nothing of how fast a GPU is. See
+A tensor on it holds one on the CPU, and every operation is done there, so numbers are the CPU's,
+bit for bit. But it is another device: an operation on tensors of both is refused as on a GPU, and
+so is NumPy. It shows where code forgets its device, and nothing of how fast a GPU is. See
 `torch/utils/backend_registration.py` for backends in Python.
+
+Torch counts its devices when the first gradient of a process is taken, so `install` comes before.
 """
 
 import functools

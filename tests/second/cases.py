@@ -1,16 +1,14 @@
-"""The second device is one: it computes as the CPU does, and refuses what a GPU would."""
-
-from collections.abc import Iterator
+"""Run by `test_device.py`: what the second device does and what it refuses."""
 
 import pytest
 import torch
 
-from tests.second_device import install
+from tests.second.device import install
 
 
 @pytest.fixture(scope="module")
-def device() -> Iterator[torch.device]:
-    yield install()
+def device() -> torch.device:
+    return install()
 
 
 def test_numbers_are_those_of_the_cpu(device: torch.device) -> None:

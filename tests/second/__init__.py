@@ -1,0 +1,1 @@
+"""A second torch device, in Python, for machines without a GPU."""
