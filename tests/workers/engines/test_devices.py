@@ -123,25 +123,25 @@ def approximations() -> dict[str, dict[str, Any]]:
     return runs(VARIATIONAL, RATE)
 
 
-@pytest.mark.parametrize("name", map(named, ASCENTS))
+@pytest.mark.parametrize("name", [named(engine) for engine in ASCENTS])
 def test_ascents_are_the_same(ascents: dict[str, dict[str, Any]], name: str) -> None:
     same(ascents[name])
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", map(named, SAMPLERS))
+@pytest.mark.parametrize("name", [named(engine) for engine in SAMPLERS])
 def test_samplers_are_the_same(samplers: dict[str, dict[str, Any]], name: str) -> None:
     same(samplers[name])
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", map(named, VARIATIONAL))
+@pytest.mark.parametrize("name", [named(engine) for engine in VARIATIONAL])
 def test_approximations_are_the_same(approximations: dict[str, dict[str, Any]], name: str) -> None:
     same(approximations[name])
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", map(named, TRANSPOSED))
+@pytest.mark.parametrize("name", [named(engine) for engine in TRANSPOSED])
 def test_others_come_to_an_end_too(samplers: dict[str, dict[str, Any]], name: str) -> None:
     found = samplers[name]
     assert "error" not in found, found["error"]
