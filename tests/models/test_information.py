@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from models.derivatives.forward import jacobian
 from models.distributions import make
 from models.families import counts
 from models.information import information
@@ -45,7 +46,7 @@ def test_it_is_the_variance_of_the_score(name: str) -> None:
 
     torch.manual_seed(11)
     draws = build(at).expand((DRAWS,)).sample()
-    scores = torch.func.jacfwd(lambda values: build(values).log_prob(draws))(at)  # DRAWS x P
+    scores = jacobian(lambda values: build(values).log_prob(draws), at)  # DRAWS x P
     found = information(build(at), torch.Size(()))
     assert found is not None
     torch.testing.assert_close(found.arguments[0], at)
