@@ -46,8 +46,9 @@ class Captured:
 
     def _capture(self, z: Tensor) -> bool:
         """Record the kernels of one call, which are not run; return whether they could be."""
-        source, graph = z.clone(), torch.cuda.CUDAGraph()
+        source = z.clone()
         try:
+            graph = torch.cuda.CUDAGraph()
             # What other threads of this process do on the device does not concern this capture.
             with torch.cuda.graph(graph, capture_error_mode="thread_local"):
                 found = self._function(source)

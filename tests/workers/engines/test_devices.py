@@ -51,8 +51,8 @@ COUNTS = (
     },
     {"y": [3.1, 5.2, 4.4]},
 )
-FEW = {"chains": 4, "warmup": 20, "draws": 10}
-STEPS = {"steps": 200}
+FEW = {"chains": 2, "warmup": 8, "draws": 4}
+STEPS = {"steps": 100}
 
 SAMPLERS = [
     {"kind": "hmc", **FEW},
@@ -71,7 +71,7 @@ ASCENTS = [
 #: Those with products of transposed matrices.
 TRANSPOSED = [
     {"kind": "pathfinder", "draws": 50},
-    {"kind": "chees", "chains": 16, "warmup": 20, "draws": 10},
+    {"kind": "chees", "chains": 16, "warmup": 10, "draws": 5},
     {"kind": "vi", "guide": "structured", **STEPS},
 ]
 VARIATIONAL = [
