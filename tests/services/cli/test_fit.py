@@ -54,13 +54,14 @@ def test_what_is_sent_and_how_a_failed_job_ends(files: Path) -> None:
     script.on("GET /v1/jobs/j", Answer(failed))
     with serving(script) as url:
         arguments = ["--data", str(files / "data.csv"), "--set", "draws=5", "--seed", "3"]
-        command = ["fit", str(files / "model.py"), *arguments, "--server", url]
+        command = ["fit", str(files / "model.py"), *arguments, "--gpu", "--server", url]
         ended = CliRunner().invoke(app, command)
     assert ended.exit_code == 1
     assert ended.stderr == "the job failed: the term y is not finite\n"
     body = script.asked[0].body
     assert body["engine"] == {"kind": "nuts", "draws": 5}
     assert body["seed"] == 3
+    assert body["resources"] == {"gpus": 1}
     assert body["data"] == {"x": X, "y": Y}
     assert "#" not in body["model"]["source"]
     assert "import" not in body["model"]["source"]
