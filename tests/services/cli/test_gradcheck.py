@@ -72,16 +72,16 @@ def test_a_point_that_cannot_be_read(files: Path) -> None:
 
 
 @pytest.mark.ray
-def test_a_real_model(files: Path) -> None:
+def test_a_real_model(files: Path, service: str) -> None:
     (files / "at.json").write_text(json.dumps({"a": 0.1, "b": 1.0, "s": 0.4}))
     arguments = ["--data", files / "data.json", "--at", files / "at.json"]
-    ended = credence("gradcheck", files / "model.py", *arguments)
+    ended = credence("gradcheck", files / "model.py", *arguments, "--server", service)
     assert ended.returncode == 0, ended.stderr
     assert "largest disagreement" in ended.stdout
 
 
 @pytest.mark.ray
-def test_a_stan_program(files: Path) -> None:
+def test_a_stan_program(files: Path, service: str) -> None:
     (files / "model.stan").write_text(
         "data { array[8] real x; array[8] real y; }\n"
         "parameters { real a; real<lower=0> s; simplex[2] p; }\n"
@@ -90,7 +90,8 @@ def test_a_stan_program(files: Path) -> None:
         "  y ~ normal(a, s);\n  x ~ normal(a, p[1]);\n"
         "}\n"
     )
-    ended = credence("gradcheck", files / "model.stan", "--data", files / "data.json", "--json")
+    arguments = ["--data", files / "data.json", "--server", service, "--json"]
+    ended = credence("gradcheck", files / "model.stan", *arguments)
     assert ended.returncode == 0, ended.stderr
     found = json.loads(ended.stdout)
     assert set(found["modes"]) == {"reverse", "numeric"}

@@ -56,7 +56,6 @@ STEPS = {"steps": 100}
 
 SAMPLERS = [
     {"kind": "hmc", **FEW},
-    {"kind": "nuts", **FEW},
     {"kind": "nuts", **FEW, "metric": "dense"},
     {"kind": "nuts", **FEW, "metric": "low_rank"},
 ]
@@ -75,7 +74,7 @@ TRANSPOSED = [
     {"kind": "vi", "guide": "structured", **STEPS},
 ]
 VARIATIONAL = [
-    *({"kind": "vi", "guide": guide, **STEPS} for guide in ("mean_field", "full_rank", "low_rank")),
+    *({"kind": "vi", "guide": guide, **STEPS} for guide in ("full_rank", "low_rank")),
     {"kind": "vi", "guide": "delta", **STEPS},
     {"kind": "vi", "guide": "mean_field", "estimator": "score_function", **STEPS},
     {"kind": "svgd", "particles": 20, "steps": 100},
@@ -154,5 +153,5 @@ def test_others_come_to_an_end_too(samplers: dict[str, dict[str, Any]], name: st
 
 @pytest.mark.slow
 def test_discrete_unknowns_are_the_same() -> None:
-    (found,) = runs([{"kind": "vi", "steps": 200}], COUNTS).values()
+    (found,) = runs([{"kind": "vi", "steps": 100}], COUNTS).values()
     same(found)
