@@ -5,14 +5,20 @@ from typing import Any
 
 from rich.box import HORIZONTALS
 from rich.console import Console
+from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
 from services.cli.tables import LONGEST, Row, entries, number, warning_panels
 
+#: Characters: more than any table takes.
+_UNBOUNDED = 100_000
+
 
 def print_fits(console: Console, results: Mapping[str, Mapping[str, Any]]) -> None:
     """Print several results of one model: warnings first, then one table, then a line each.
+
+    Engines for which there is no room beside the others stand in further tables.
 
     Args:
         console: where to.
@@ -21,11 +27,28 @@ def print_fits(console: Console, results: Mapping[str, Mapping[str, Any]]) -> No
     for kind, result in results.items():
         for panel in warning_panels(result, kind):
             console.print(panel)
-    console.print(comparison_table(results))
+    for together in _fitting(console, results):
+        console.print(comparison_table(together))
     for kind, result in results.items():
         seconds = (result.get("timing") or {}).get("total")
         took = f" ({seconds:.2f} s, seed {result.get('seed')})" if seconds is not None else ""
         console.print(f"{kind}: {result.get('outcome')}: {result.get('message', '')}{took}")
+
+
+def _fitting(
+    console: Console, results: Mapping[str, Mapping[str, Any]]
+) -> Iterator[dict[str, Mapping[str, Any]]]:
+    """Yield the results in groups whose tables are as wide as the console at the most."""
+    unbounded = console.options.update(width=_UNBOUNDED)
+    together: dict[str, Mapping[str, Any]] = {}
+    for kind, result in results.items():
+        more = {**together, kind: result}
+        wanted = Measurement.get(console, unbounded, comparison_table(more)).maximum
+        if together and wanted > console.width:
+            yield together
+            more = {kind: result}
+        together = more
+    yield together
 
 
 def comparison_table(results: Mapping[str, Mapping[str, Any]]) -> Table:

@@ -31,13 +31,27 @@ def printed(results: dict[str, dict[str, Any]]) -> str:
 def test_each_engine_has_its_two_columns() -> None:
     text = printed(RESULTS)
     rows = {line.split()[0]: line.split()[1:] for line in text.splitlines() if line.strip()}
-    assert rows["nuts"][:3] == ["nuts", "mle", "mle"] or "nuts" in rows
+    assert ["nuts", "nuts", "mle", "mle"] in [line.split() for line in text.splitlines()]
     assert "mean" in text
     assert "std. error" in text
     assert rows["b[0]"] == ["1.000", "0.500", "1.250", "0.750"]
     assert rows["b[1]"] == ["2.000", "-", "2.250", "0.500"]
     assert rows["twice"] == ["2.000", "1.000", "-", "-"]
     assert rows["s"] == ["-", "-", "3.000", "-"]
+
+
+def test_engines_without_room_stand_in_further_tables() -> None:
+    posterior = {key: value for key, value in RESULTS["nuts"].items() if key != "diagnostics"}
+    text = printed({f"engine{n}": posterior for n in range(9)})
+    lines = [line.split() for line in text.splitlines()]
+    heads = [line for line in lines if line and line[0].startswith("engine") and len(line) % 2 == 0]
+    heads = [line for line in heads if line[0] == line[1]]
+    assert len(heads) > 1
+    assert [kind for line in heads for kind in line[::2]] == [f"engine{n}" for n in range(9)]
+    assert [line for line in lines if line and line[0] == "b[0]"] == [
+        ["b[0]", *["1.000", "0.500"] * (len(line) // 2)] for line in heads
+    ]
+    assert max(map(len, text.splitlines())) <= 100
 
 
 def test_warnings_say_whose_they_are_and_come_first() -> None:
