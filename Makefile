@@ -69,7 +69,7 @@ conformance: install
 	CONFORMANCE_EXAMPLES=2000 $(BIN)/python -m pytest -q --timeout 0 $(ARGS) \
 		tests/services/gateway/test_conformance.py
 
-# About a quarter of an hour; see tests/chaos/README.md.
+# About twenty minutes; see tests/chaos/README.md.
 chaos: install
 	$(BIN)/python -m tests.chaos $(ARGS)
 
