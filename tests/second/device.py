@@ -9,7 +9,7 @@ Torch counts its devices when the first gradient of a process is taken, so `inst
 """
 
 import functools
-from typing import Any, ClassVar
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -36,8 +36,6 @@ _LIBRARIES: list[torch.library.Library] = []
 
 class Generator(torch.Generator):
     """The CPU's random numbers, on any device: a backend in Python cannot have its own."""
-
-    _CPU: ClassVar[torch.device] = torch.device("cpu")
 
     def __new__(cls, device: Any = "cpu") -> "Generator":
         """Make one that says that it is of this device."""

@@ -39,7 +39,7 @@ log = structlog.get_logger()
 class Worker:
     """Runs tasks; every method takes and returns JSON and may be called from any thread."""
 
-    def __init__(self, threads: int | None = None, device: str = CPU, *, gpu: bool = False) -> None:
+    def __init__(self, threads: int | None = None, device: str = CPU) -> None:
         """Make a worker.
 
         Args:
@@ -47,10 +47,9 @@ class Worker:
                 torch's thread count is this before the first task, and what the task asks for
                 during one.
             device: the torch device that it computes on.
-            gpu: whether that is the one GPU that this process sees instead.
         """
         #: The torch device that it computes on.
-        self.device = GPU if gpu else device
+        self.device = device
         self._host = socket.gethostname()
         self._owns_threads = threads is not None
         self._there = machine_memory()
@@ -60,7 +59,7 @@ class Worker:
             configure_logging("worker", style="json", relay=self._records.append)
             torch.set_num_threads(threads)
             confine()
-            if gpu:
+            if device == GPU:
                 repeat_exactly()
         self._news = threading.Condition()
         self._events: list[Event] = []

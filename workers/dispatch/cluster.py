@@ -82,7 +82,8 @@ class ClusterBackend(AbstractBackend):
             threads: torch threads (and CPUs claimed from Ray) of each.
             jobs_per_worker: jobs after which a worker is replaced.
         """
-        # Only now: the actor's module imports torch, and Ray must be set up before it is imported.
+        # Only now: these modules import torch, and Ray must be set up before it is imported.
+        from workers.devices import CPU, GPU
         from workers.dispatch.actor import Worker
 
         self._connection = connection
@@ -92,6 +93,8 @@ class ClusterBackend(AbstractBackend):
         self._threads = threads
         self._version = version("credence-inference")
         self._actor_class = self._ray.remote(Worker)
+        #: By the number of GPUs, the torch device of a worker.
+        self._devices = (CPU, GPU)
         self._lock = threading.Lock()
         self._idle: deque[Seat] = deque()
         self._busy: set[Seat] = set()
@@ -274,7 +277,7 @@ class ClusterBackend(AbstractBackend):
             max_task_retries=0,
             scheduling_strategy=strategy(node.id, soft=False),
         )
-        actor = bound.remote(self._threads, gpu=bool(gpus))
+        actor = bound.remote(self._threads, self._devices[gpus])
         return Seat(actor, actor.warm.remote(), node, gpus)
 
     def _kill(self, seat: Seat) -> None:

@@ -101,7 +101,7 @@ def named(engine: dict[str, Any]) -> str:
     return "-".join(str(value) for value in engine.values() if isinstance(value, str))
 
 
-def same(found: dict[str, Any]) -> None:
+def assert_same(found: dict[str, Any]) -> None:
     assert "error" not in found, found["error"]
     assert found["there"]["findings"] == found["here"]["findings"]
     assert found["there"]["draws"] == found["here"]["draws"]
@@ -124,19 +124,19 @@ def approximations() -> dict[str, dict[str, Any]]:
 
 @pytest.mark.parametrize("name", [named(engine) for engine in ASCENTS])
 def test_ascents_are_the_same(ascents: dict[str, dict[str, Any]], name: str) -> None:
-    same(ascents[name])
+    assert_same(ascents[name])
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", [named(engine) for engine in SAMPLERS])
 def test_samplers_are_the_same(samplers: dict[str, dict[str, Any]], name: str) -> None:
-    same(samplers[name])
+    assert_same(samplers[name])
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", [named(engine) for engine in VARIATIONAL])
 def test_approximations_are_the_same(approximations: dict[str, dict[str, Any]], name: str) -> None:
-    same(approximations[name])
+    assert_same(approximations[name])
 
 
 @pytest.mark.slow
@@ -154,4 +154,4 @@ def test_others_come_to_an_end_too(samplers: dict[str, dict[str, Any]], name: st
 @pytest.mark.slow
 def test_discrete_unknowns_are_the_same() -> None:
     (found,) = runs([{"kind": "vi", "steps": 100}], COUNTS).values()
-    same(found)
+    assert_same(found)
