@@ -33,7 +33,7 @@ def test_a_key_is_made_and_listed_without_itself(tmp_path: Path) -> None:
     assert (made["note"], made["revoked_at"]) == ("for tests", None)
     assert made["quotas"] == {"queued_jobs": 5, "cpu_seconds": None}
     assert told("keys", "list", home=home) == [made]
-    secret = key.rpartition("_")[2]
+    secret = key.split("_", 2)[2]
     assert secret not in credence("keys", "list", home=home).stdout
     assert not any(secret.encode() in file.read_bytes() for file in home.glob("credence.db*"))
     store = create_store(f"sqlite:///{home / 'credence.db'}")
