@@ -2,6 +2,8 @@
 
 The pool follows the cluster: it fills every node that joins and forgets a node that is gone. Each
 actor is bound to a node, so that a node whose workers are of another version gets none.
+
+A worn worker stays until its successor is warm, which takes seconds; a node warms up one at a time.
 """
 
 import contextlib
@@ -17,24 +19,20 @@ from typing import Any
 import structlog
 from pydantic import ValidationError
 
-from workers.confinement import memory_kills, sizes
 from workers.dispatch.backend import (
     AbstractBackend,
     AbstractRun,
     ClusterLostError,
-    MemoryLostError,
     WorkerLostError,
 )
+from workers.dispatch.cluster_run import CALL_SECONDS, ClusterRun, cause_of
 from workers.dispatch.connection import Connection
 from workers.dispatch.nodes import Node, living, unused, vacancies
-from workers.dispatch.task import Batch, Footprint, Greeting, Task
+from workers.dispatch.seat import Seat
+from workers.dispatch.task import Greeting, Task
 
 log = structlog.get_logger()
 
-#: Seconds for a call that does no work; a worker that is slower is taken for dead.
-CALL_SECONDS = 20.0
-#: Seconds that a worker holds back the answer to a poll when there is no news.
-LONG_POLL_SECONDS = 5.0
 #: Seconds for a new worker to import everything and warm up.
 START_SECONDS = 180.0
 #: Seconds between two looks at the nodes of a cluster that others started.
@@ -43,28 +41,6 @@ LOOK_SECONDS = 2.0
 PAUSE_SECONDS = 10.0
 #: Seconds without an answer after which a cluster is lost.
 LOST_SECONDS = 20.0
-#: A worker elsewhere that dies with so much of its memory taken was killed for want of it.
-FULL = 0.9
-
-
-class Seat:
-    """One actor and what the pool knows of it."""
-
-    def __init__(self, actor: Any, ready: Any, node: Node, gpus: int = 0) -> None:
-        self.actor = actor
-        #: How many GPUs it has: 0 or 1.
-        self.gpus = gpus
-        #: Answers once the actor is warm.
-        self.ready = ready
-        self.node = node
-        self.born = time.monotonic()
-        self.jobs = 0
-        #: The actor's process, once it is warm.
-        self.process: int | None = None
-        #: Whether it can compile models.
-        self.compiles = True
-        #: Whether its node is gone, which Ray tells of a call in hand much later.
-        self.lost = False
 
 
 class ClusterBackend(AbstractBackend):
@@ -80,7 +56,8 @@ class ClusterBackend(AbstractBackend):
             workers: the most without a GPU that the pool may have; None: as many as the nodes have
                 CPUs for. Every GPU has one besides.
             threads: torch threads (and CPUs claimed from Ray) of each.
-            jobs_per_worker: jobs after which a worker is replaced.
+            jobs_per_worker: jobs after which a worker is replaced: as soon as its successor is
+                warm, and after twice as many in any case.
         """
         # Only now: these modules import torch, and Ray must be set up before it is imported.
         from workers.devices import CPU, GPU
@@ -191,12 +168,15 @@ class ClusterBackend(AbstractBackend):
     def release(self, seat: Seat) -> None:
         """Take a seat back after a job, or replace it when it is worn."""
         seat.jobs += 1
-        if seat.jobs >= self._jobs_per_worker or seat.lost:
+        # A GPU has no room for two.
+        spent = seat.jobs >= self._jobs_per_worker * (1 if seat.gpus else 2)
+        if seat.lost or seat.relieved or spent:
             self.replace(seat)
             return
         with self._lock:
             self._busy.discard(seat)
             self._idle.append(seat)
+            self._fill()
 
     def replace(self, seat: Seat) -> None:
         """Kill a worker and start another in its place, wherever there is room."""
@@ -208,13 +188,25 @@ class ClusterBackend(AbstractBackend):
             if not lost:
                 self._fill()
 
+    def _relieve(self, seat: Seat) -> None:
+        """Send a worn worker away, after the job that it may have; the caller holds the lock."""
+        seat.relieved = True
+        if seat in self._idle:
+            self._idle.remove(seat)
+            self._kill(seat)
+
+    def _welcomes(self, node: Node) -> bool:
+        """Return whether a node may get workers now."""
+        now = time.monotonic()
+        return node not in self._refused and self._pauses.get(node, now) <= now
+
     def _follow(self) -> None:
         """Keep the pool in step with the nodes that come and go."""
         while not self._closing.wait(LOOK_SECONDS):
             try:
                 nodes = self._look()
             except Exception as error:
-                log.warning("cluster is silent", action="lose_cluster", cause=_cause(error))
+                log.warning("cluster is silent", action="lose_cluster", cause=cause_of(error))
                 continue
             self._heard = time.monotonic()
             with self._lock:
@@ -243,20 +235,26 @@ class ClusterBackend(AbstractBackend):
 
     def _fill(self) -> None:
         """Start workers where there is room; the caller holds the lock."""
-        now = time.monotonic()
-        # A seat on a node that is gone takes no room.
-        seats = [s for s in (*self._idle, *self._busy, *self._starting) if not s.lost]
+        # A seat on a node that is gone takes no room, and one and its successor take one together.
+        standing = {seat for seat in (*self._idle, *self._busy) if not seat.lost}
+        waiting = {seat for seat in self._starting if seat.follows not in standing}
+        seats = [seat for seat in standing | waiting if not (seat.lost or seat.relieved)]
         taken = Counter(seat.node.id for seat in seats if not seat.gpus)
         equipped = Counter(seat.node.id for seat in seats if seat.gpus)
-        open_ = [
-            node
-            for node in self._nodes.values()
-            if node not in self._refused and self._pauses.get(node, now) <= now
-        ]
+        open_ = [node for node in self._nodes.values() if self._welcomes(node)]
         for node in vacancies(open_, taken, threads=self._threads, limit=self._limit):
             self._starting.append(self._spawn(node, gpus=0))
         for node in unused([node for node in open_ if node not in self._blind], equipped):
             self._starting.append(self._spawn(node, gpus=1))
+        for seat in standing:
+            if seat.jobs >= self._jobs_per_worker and not (seat.gpus or seat.relieved):
+                self._find_successor(seat)
+
+    def _find_successor(self, seat: Seat) -> None:
+        """Start a successor, unless the node is warming up another; the caller holds the lock."""
+        busy = any(other.follows and other.node == seat.node for other in self._starting)
+        if not busy and self._welcomes(seat.node):
+            self._starting.append(self._spawn(seat.node, gpus=0, follows=seat))
 
     def _ask_for_nodes(self) -> None:
         """Tell an autoscaler, if the cluster has one, how many workers there shall be."""
@@ -266,11 +264,13 @@ class ClusterBackend(AbstractBackend):
 
         request_resources(bundles=[{"CPU": self._threads}] * self._limit)
 
-    def _spawn(self, node: Node, gpus: int) -> Seat:
+    def _spawn(self, node: Node, gpus: int, follows: Seat | None = None) -> Seat:
         strategy = self._ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy
         # Four calls at once: a poll that waits, a stop, a confirmation and a start.
         bound = self._actor_class.options(
-            num_cpus=0 if gpus else self._threads,
+            # Half of what it takes, so that there is room for its successor beside it; how many
+            # there are on a node, we count ourselves.
+            num_cpus=0 if gpus else self._threads // 2 or 0.5,
             num_gpus=gpus,
             max_concurrency=4,
             max_restarts=0,
@@ -278,7 +278,7 @@ class ClusterBackend(AbstractBackend):
             scheduling_strategy=strategy(node.id, soft=False),
         )
         actor = bound.remote(self._threads, self._devices[gpus])
-        return Seat(actor, actor.warm.remote(), node, gpus)
+        return Seat(actor, actor.warm.remote(), node, gpus, follows)
 
     def _kill(self, seat: Seat) -> None:
         self._ray.kill(seat.actor, no_restart=True)
@@ -300,6 +300,9 @@ class ClusterBackend(AbstractBackend):
                 waiting.append(seat)
             elif warm and self._came_up(seat):
                 self._idle.append(seat)
+                if seat.follows is not None:
+                    self._relieve(seat.follows)
+                    seat.follows = None
             else:
                 self._kill(seat)
                 # A node where none starts would else be busy with starting them.
@@ -312,7 +315,9 @@ class ClusterBackend(AbstractBackend):
         try:
             words = self._ray.get(seat.ready, timeout=CALL_SECONDS)
         except self._ray.exceptions.RayError as error:
-            log.error("worker did not start", action="start_worker", host=host, cause=_cause(error))
+            log.error(
+                "worker did not start", action="start_worker", host=host, cause=cause_of(error)
+            )
             return False
         greeting = _greeting(words)
         if greeting.version != self._version:
@@ -340,109 +345,6 @@ class ClusterBackend(AbstractBackend):
         return True
 
 
-class ClusterRun(AbstractRun):
-    """A task on an actor."""
-
-    def __init__(
-        self, pool: ClusterBackend, ray: Any, seat: Seat, job: str, order: Any, *, own: bool
-    ) -> None:
-        self._pool = pool
-        self._ray = ray
-        self._seat = seat
-        self._job = job
-        #: The order to start, until the worker has taken it.
-        self._order = order
-        self._began = time.monotonic()
-        #: Why the run is to stop, if somebody said so.
-        self._reason: str | None = None
-        #: The poll that waits for news at the worker.
-        self._asked: Any = None
-        self._held = True
-        #: What the worker told last of the memory that it takes.
-        self._footprint: Footprint | None = None
-        #: How many processes of this machine had been killed for want of it; None elsewhere.
-        self._kills = memory_kills() if own else None
-
-    def poll(self, wait: float) -> Batch | None:
-        """Return the next events; the question stays open when the worker is slow to answer."""
-        if self._seat.lost:
-            raise self._lost(f"the node {self._seat.node.host} is gone")
-        if self._order is not None and not self._taken(wait):
-            return None
-        if self._asked is None:
-            self._asked = self._seat.actor.poll.remote(LONG_POLL_SECONDS)
-        answered, _ = self._ray.wait([self._asked], timeout=wait)
-        if not answered:
-            return None
-        try:
-            words = self._ray.get(self._asked, timeout=CALL_SECONDS)
-        except self._ray.exceptions.RayError as error:
-            killed = isinstance(error, self._ray.exceptions.OutOfMemoryError)
-            raise self._lost("the worker died", _cause(error), killed=killed) from error
-        self._asked = None
-        batch = Batch.model_validate_json(words)
-        self._footprint = batch.footprint or self._footprint
-        return batch
-
-    def _taken(self, wait: float) -> bool:
-        """Return whether the worker has taken the job, after a while of waiting for it."""
-        answered, _ = self._ray.wait([self._order], timeout=wait)
-        if not answered:
-            if time.monotonic() - self._began > CALL_SECONDS:
-                raise WorkerLostError(f"the worker did not take the job in {CALL_SECONDS:.0f} s")
-            return False
-        try:
-            self._ray.get(self._order, timeout=CALL_SECONDS)
-        except self._ray.exceptions.RayError as error:
-            # It was dead before the job came.
-            dead = isinstance(error, self._ray.exceptions.RayActorError)
-            raise WorkerLostError(
-                f"the worker did not take the job: {_cause(error)}", blameless=dead
-            ) from error
-        self._order = None
-        if self._reason is not None:
-            self.stop(self._reason)
-        return True
-
-    def confirm(self, number: int) -> None:
-        """Send the confirmation; a worker that it does not reach proposes again."""
-        self._seat.actor.confirm.remote(number)
-
-    def stop(self, reason: str) -> None:
-        """Send the request; a worker that cannot hear it is killed after the grace time."""
-        self._reason = reason
-        # Sent before the worker has taken the job, it might overtake the order.
-        if self._order is None:
-            self._seat.actor.stop.remote(self._job, reason)
-
-    def kill(self) -> None:
-        """Kill the actor and start another."""
-        self.close(fault=True)
-
-    def _lost(self, what: str, why: str = "", *, killed: bool = False) -> WorkerLostError:
-        """Return what is known of the worker's end: was it memory, and how much did it hold?"""
-        last = self._footprint
-        told = "" if last is None else sizes(last.held, last.there)
-        if killed or self._was_memory():
-            return MemoryLostError(f"{what}, killed because no memory was left{told}")
-        said = f"{what}{told}{': ' if why else ''}{why}"
-        return WorkerLostError(said, blameless=self._pool.is_lost())
-
-    def _was_memory(self) -> bool:
-        if self._kills is not None:
-            return (memory_kills() or 0) > self._kills
-        last = self._footprint
-        return last is not None and last.there is not None and last.held > FULL * last.there
-
-    def close(self, *, fault: bool = False) -> None:
-        """Give the actor back; only the first call counts."""
-        held, self._held = self._held, False
-        if held and fault:
-            self._pool.replace(self._seat)
-        elif held:
-            self._pool.release(self._seat)
-
-
 def _greeting(words: object) -> Greeting:
     try:
         return Greeting.model_validate_json(words if isinstance(words, bytes) else b"")
@@ -453,7 +355,3 @@ def _greeting(words: object) -> Greeting:
 
 def _lives(process: int) -> bool:
     return Path(f"/proc/{process}").exists() or not Path("/proc").exists()
-
-
-def _cause(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0]

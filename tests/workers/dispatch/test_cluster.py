@@ -22,7 +22,9 @@ from workers import confinement
 from workers.dispatch import actor, cluster
 from workers.dispatch.actor import Worker
 from workers.dispatch.backend import MemoryLostError, WorkerLostError
-from workers.dispatch.cluster import ClusterBackend, ClusterRun, Seat
+from workers.dispatch.cluster import ClusterBackend
+from workers.dispatch.cluster_run import ClusterRun
+from workers.dispatch.seat import Seat
 from workers.dispatch.task import Footprint, Receipt, Task
 from workers.execute import Emit
 from workers.jobs import JobState
@@ -280,6 +282,12 @@ def idle(pool: ClusterBackend) -> list[int]:
     return [seat.process for seat in pool._idle if seat.process is not None]
 
 
+def wear_out_next(pool: ClusterBackend, patch: pytest.MonkeyPatch) -> None:
+    """Let the worker of the next job be worn by it, and not spent."""
+    patch.setattr(pool, "_jobs_per_worker", 1000)
+    patch.setattr(next(seat for seat in pool._idle if not seat.gpus), "jobs", 999)
+
+
 def test_an_idle_worker_that_dies_is_replaced(warm_cluster: ClusterBackend) -> None:
     dead = idle(warm_cluster)[0]
     os.kill(dead, signal.SIGKILL)
@@ -414,8 +422,52 @@ def test_a_worn_worker_is_replaced(
 ) -> None:
     monkeypatch.setattr(warm_cluster, "_jobs_per_worker", 1)
     with house.dispatching(warm_cluster):
-        jobs = [house.submit() for _ in range(3)]
+        jobs = [house.submit() for _ in range(5)]
+        # Four jobs spend both workers at the least, and the fifth is a new one's.
         assert {house.wait(job, seconds=120).state for job in jobs} == {JobState.SUCCEEDED}
+
+
+def test_a_worn_worker_stays_until_its_successor_is_warm(
+    house: House, warm_cluster: ClusterBackend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = set(idle(warm_cluster))
+    with monkeypatch.context() as wear:
+        wear_out_next(warm_cluster, wear)
+        with house.dispatching(warm_cluster):
+            house.wait(house.submit())
+            end = time.monotonic() + 120
+            while set(idle(warm_cluster)) == before:
+                assert warm_cluster.warm() == 2 + warm_cluster.gpus(), "none is missing meanwhile"
+                assert time.monotonic() < end, "no successor comes"
+                time.sleep(0.05)
+                warm_cluster.free()
+    after = set(idle(warm_cluster))
+    (gone,), (_,) = before - after, after - before
+    assert warm_cluster.warm() == 2 + warm_cluster.gpus()
+    while Path(f"/proc/{gone}").exists():
+        assert time.monotonic() < end, "it stays behind"
+        time.sleep(0.05)
+
+
+def test_a_worn_worker_that_is_busy_goes_after_its_job(
+    house: House, warm_cluster: ClusterBackend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = set(idle(warm_cluster))
+    with monkeypatch.context() as wear:
+        wear_out_next(warm_cluster, wear)
+        with house.dispatching(warm_cluster):
+            house.wait(house.submit())
+            # The worn one and the other, which is not: both are busy when the successor comes.
+            jobs = [house.submit(LONG), house.submit(LONG)]
+            end = time.monotonic() + 120
+            while set(warm_cluster.busy()) != before or warm_cluster.free() == 0:
+                assert time.monotonic() < end, "no successor comes, or one loses its job"
+                time.sleep(0.05)
+            wear.undo()
+            for job in jobs:
+                house.cancel(job)
+            assert {house.wait(job).state for job in jobs} == {JobState.CANCELLED}
+    assert len(before & set(idle(warm_cluster))) == 1
 
 
 def test_a_worker_of_another_version_is_refused_for_good(
@@ -426,14 +478,20 @@ def test_a_worker_of_another_version_is_refused_for_good(
         with monkeypatch.context() as other:
             other.setattr(warm_cluster, "_version", "99.0")
             other.setattr(warm_cluster, "_jobs_per_worker", 1)
+            for seat in warm_cluster._idle:
+                other.setattr(seat, "jobs", 0)
             with house.dispatching(warm_cluster):
-                # Its worker is worn afterwards, and the new one is of "another" version.
+                # Its worker is worn afterwards, and the successor is of "another" version.
                 house.wait(house.submit())
                 end = time.monotonic() + 120
                 while warm_cluster.trouble() == before:
                     assert time.monotonic() < end
                     time.sleep(0.05)
                 time.sleep(1.0)
+                assert warm_cluster.warm() == 2 + warm_cluster.gpus(), "no other, and it stays"
+                # They take turns: the third job spends the first one's worker.
+                for _ in range(2):
+                    house.wait(house.submit())
                 assert warm_cluster.warm() == 1 + warm_cluster.gpus(), "no other is started"
         assert re.fullmatch(
             r"refused, because this is version \S+: \S+ \(version \S+\)",
