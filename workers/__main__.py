@@ -92,7 +92,7 @@ _ARGUMENTS = {
     "threads": "torch threads per worker (default 1)",
     "lease_seconds": "silence after which a job is given to another dispatcher",
     "grace_seconds": "from asking a run to stop to killing it",
-    "jobs_per_worker": "jobs after which a worker is replaced",
+    "jobs_per_worker": "jobs after which a worker gets a successor",
 }
 
 

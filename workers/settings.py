@@ -52,7 +52,7 @@ class Settings(BaseSettings):
     #: Seconds between asking a run to stop and stopping it by force.
     grace_seconds: float = Field(default=5.0, ge=0)
     #: Jobs after which a worker is replaced by a fresh one.
-    jobs_per_worker: int = Field(default=200, ge=1)
+    jobs_per_worker: int = Field(default=1000, ge=1)
     #: Days after which ended jobs are deleted with all that belongs to them; absent: never.
     retention_jobs_days: float | None = Field(default=None, gt=0, le=36500)
     #: Days after which the draws of ended jobs are deleted, and the results stay; absent: never.

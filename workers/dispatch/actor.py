@@ -31,6 +31,8 @@ from workers.sink import StopReason
 from workers.store.artifacts import Artifacts
 from workers.warm import warm
 
+#: Seconds for which an answer waits for more news: every answer is a write to the store.
+GATHER_SECONDS = 0.02
 #: Lines of the log that wait for the dispatcher; more push the oldest out.
 _RECORDS = 200
 log = structlog.get_logger()
@@ -118,7 +120,8 @@ class Worker:
             wait: seconds.
         """
         with self._news:
-            self._news.wait_for(self._has_news, timeout=wait)
+            if self._news.wait_for(self._has_news, timeout=wait):
+                self._news.wait_for(self._is_pressing, timeout=GATHER_SECONDS)
             batch = Batch(
                 events=tuple(self._events),
                 proposal=self._proposal,
@@ -170,7 +173,10 @@ class Worker:
         return Footprint(held=peak_memory(), there=self._there) if self._owns_threads else None
 
     def _has_news(self) -> bool:
-        return bool(self._events) or self._proposal is not None or self._receipt is not None
+        return bool(self._events) or self._is_pressing()
+
+    def _is_pressing(self) -> bool:
+        return self._proposal is not None or self._receipt is not None
 
     def _propose(self, plan: Plan) -> int:
         with self._news:
