@@ -11,8 +11,6 @@ from structlog.contextvars import bound_contextvars
 from workers.tracing import AbstractSpan, AbstractTracer
 from workers.trail import Trail
 
-log = structlog.get_logger()
-
 #: Where a caller names its request, and where the answer says its name.
 REQUEST_ID = "X-Request-ID"
 #: Asked every few seconds by machines: told only at the level `debug`, and in no trace.
@@ -32,6 +30,8 @@ class AccessLog:
             tracer: makes the spans.
         """
         self._app, self._tracer = app, tracer
+        # Bound here, once: it would else be put together for every line.
+        self._log = structlog.get_logger().bind()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer, with the request's trail as `request.state.trail`, and tell of it."""
@@ -41,8 +41,9 @@ class AccessLog:
         probe, headers = scope["path"] in _PROBES, Headers(scope=scope)
         given = Trail.of(headers.get(REQUEST_ID), headers.get("traceparent"))
         span = None if probe else self._begin(scope, given)
-        parent = given.traceparent if span is None else span.traceparent
-        trail = Trail(request=given.request, traceparent=parent)
+        trail = given
+        if span is not None and span.traceparent != given.traceparent:
+            trail = Trail(request=given.request, traceparent=span.traceparent)
         scope.setdefault("state", {})["trail"] = trail
         answer = _Answer(trail, send)
         with bound_contextvars(**trail.context()):
@@ -54,7 +55,8 @@ class AccessLog:
                 raise
             finally:
                 about = answer.told(scope)
-                (log.debug if probe else log.info)("request", action="answer_request", **about)
+                tell = self._log.debug if probe else self._log.info
+                tell("request", action="answer_request", **about)
                 if span is not None:
                     _end(span, scope, about)
 

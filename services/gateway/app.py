@@ -57,6 +57,8 @@ def create_app(deps: Deps) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
+        # `AccessLog` and `RequestMeter` tell what there is to tell; ours is off where nobody asks.
+        telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
     )
     app.state.deps = deps
     for router in _ROUTERS:

@@ -4,7 +4,7 @@ They are coroutines, though some await nothing: a plain function would be run in
 own, for every request.
 """
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Annotated, Any
 
@@ -79,24 +79,17 @@ async def get_caller(request: Request) -> Caller:
 Asking = Annotated[Caller, Depends(get_caller)]
 
 
-async def get_owner(caller: Asking) -> str:
-    """Return whose jobs and models the caller sees."""
+async def get_reader(request: Request) -> str:
+    """Return whose jobs and models a caller who may read sees."""
+    caller: Caller = request.state.caller
+    caller.check("read")
     return caller.owner
 
 
-Whose = Annotated[str, Depends(get_owner)]
-
-
-async def get_reader(caller: Asking, owner: Whose) -> str:
-    """Return whose jobs and models a caller who may read sees."""
-    caller.check("read")
-    return owner
-
-
-async def get_author(request: Request, deps: Parts, caller: Asking, owner: Whose) -> Caller:
+async def get_author(request: Request, deps: Parts, caller: Asking) -> Caller:
     """Return a caller who may change what it sees."""
     await _check(request, deps, caller, "submit")
-    return replace(caller, owner=owner)
+    return caller
 
 
 async def get_administrator(request: Request, deps: Parts, caller: Asking) -> Caller:

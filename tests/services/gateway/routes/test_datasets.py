@@ -10,7 +10,8 @@ import pytest
 
 from services.gateway.app import create_app
 from services.gateway.auth import OWNER
-from services.gateway.deps import Deps, get_owner
+from services.gateway.caller import Caller
+from services.gateway.deps import Deps, get_author, get_reader
 from services.gateway.examples import DATA, DATASET_CSV, DATASET_JSON, EIGHT_SCHOOLS
 from tests.services.gateway.conftest import MAX_BODY
 from tests.services.gateway.ingest.posting import file, overlapping, parquet, stream
@@ -72,7 +73,8 @@ def test_pages(web: Web) -> None:
 def test_an_owner_sees_its_own(web: Web, deps: Deps) -> None:
     mine = post(web).json()["id"]
     app = create_app(deps)
-    app.dependency_overrides[get_owner] = lambda: "somebody"
+    app.dependency_overrides[get_reader] = lambda: "somebody"
+    app.dependency_overrides[get_author] = lambda: Caller(owner="somebody")
     other = Web(app)
     assert_problem(other.get(f"{PATH}/{mine}"), 404)
     assert_problem(other.delete(f"{PATH}/{mine}"), 404)
