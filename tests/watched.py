@@ -1,5 +1,6 @@
 """What this process asks of its system while a text is looked at: nothing but to read."""
 
+import gc
 import os
 import sys
 import threading
@@ -53,16 +54,21 @@ class EscapeError(BaseException):
 def watched() -> Iterator[None]:
     """Raise an `EscapeError` where this thread asks for a process, a connection or a written file.
 
-    Modules may be imported meanwhile, whose compiled code Python writes down.
+    Modules may be imported meanwhile, whose compiled code Python writes down. Garbage waits: what
+    others left behind may have files to remove when it is collected.
     """
     if not _hooked.is_set():
         _hooked.set()
         sys.addaudithook(_hook)
+    collecting = gc.isenabled()
+    gc.disable()
     _watching.on = True
     try:
         yield
     finally:
         _watching.on = False
+        if collecting:
+            gc.enable()
 
 
 def _hook(event: str, arguments: tuple[Any, ...]) -> None:
