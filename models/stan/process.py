@@ -48,6 +48,9 @@ class StanProcess:
         self.means = means
         self._spare = spare
         self._link = Link(means) if spare is None else spare.take(means)
+        if spare is not None:
+            # For the next program, which may come as soon as this one is done with.
+            spare.prepare(means)
         self._lock = threading.Lock()
         self._exchange: Exchange | None = None
         #: What it evaluates: the program, that of its transforms, data, seed.
@@ -67,10 +70,8 @@ class StanProcess:
         return self._link.confined
 
     def close(self) -> None:
-        """End the process, and have another one ready for the next program."""
+        """End the process."""
         self._link.close()
-        if self._spare is not None:
-            self._spare.prepare(self.means)
 
     def too_large(self) -> TooLargeError:
         """Return what is said of a program that asks for more memory than it may."""
