@@ -34,7 +34,7 @@ from workers.results import Diagnostics, Findings, Outcome, Result, Timing, Used
 from workers.runner import run
 from workers.sink import Control, StopReason
 from workers.start import find_start
-from workers.store.artifacts import Artifacts
+from workers.store.artifacts import RESULT, Artifacts
 from workers.store.draws import ArrowSink
 from workers.store.errors import StorageFullError
 from workers.store.patience import Patience
@@ -135,7 +135,7 @@ def _computed(
         total=time.perf_counter() - began + _earlier(start),
     )
     result = _result(task, planner, density, findings, timing, partial=reason is not None)
-    key, content = f"{task.prefix}/result.json", write(result)
+    key, content = f"{task.prefix}/{RESULT}", write(result)
     with timeline.lasting("write"):
         patience.through(lambda: artifacts.put(key, content))
     return Receipt(

@@ -8,7 +8,7 @@ from workers.dispatch.task import Receipt, Task
 from workers.jobs import JobState
 from workers.plan import Plan
 from workers.results import Diagnostics, Outcome, Result, Timing, Warning
-from workers.store.artifacts import Artifacts
+from workers.store.artifacts import RESULT, Artifacts
 from workers.store.draws import ArrowDraws
 from workers.summaries import summarize
 
@@ -55,5 +55,5 @@ def salvage(task: Task, state: JobState, seconds: float) -> Receipt:
         partial=True,
         timing=Timing(queued=task.queued_seconds, total=seconds),
     )
-    artifacts.put(f"{task.prefix}/result.json", write(result))
+    artifacts.put(f"{task.prefix}/{RESULT}", write(result))
     return Receipt(state=state, result=True)

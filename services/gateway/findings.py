@@ -7,7 +7,7 @@ from services.errors import Complaint, ConflictError, InvalidInputError, JobFail
 from services.gateway.deps import Deps
 from services.gateway.partial import partial_result
 from workers.jobs import Job, JobState
-from workers.store.artifacts import Artifacts
+from workers.store.artifacts import RESULT, Artifacts
 from workers.store.draws import ArrowDraws
 from workers.store.errors import ArtifactNotFoundError
 
@@ -81,7 +81,7 @@ def _published(artifacts: Artifacts, job: Job) -> dict[str, Any]:
     if job.result_prefix is None:
         raise ConflictError(f"The job was {job.state} before it had computed anything.")
     try:
-        published: dict[str, Any] = json.loads(artifacts.get(f"{job.result_prefix}/result.json"))
+        published: dict[str, Any] = json.loads(artifacts.get(f"{job.result_prefix}/{RESULT}"))
     except ArtifactNotFoundError:
         raise ConflictError(f"The job was {job.state} before it had a result.") from None
     return published

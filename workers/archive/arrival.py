@@ -14,7 +14,7 @@ import pyarrow as pa
 from workers.archive.manifest import ArchiveError
 from workers.archive.reader import Reader
 from workers.columns import digest, read_columns
-from workers.store.artifacts import Artifacts
+from workers.store.artifacts import RESULT, Artifacts
 from workers.store.datasets import dataset_id
 from workers.store.errors import DatasetNotFoundError, JobExistsError
 from workers.store.records import DatasetRecord, JobRecord
@@ -70,7 +70,7 @@ class _Arrival:
         dataset = None if record.dataset is None else self._dataset(record.dataset, owner)
         input_key, size = self._input(record, dataset)
         for key in self._archive.keys(record):
-            if key.endswith("/result.json"):
+            if key.endswith(f"/{RESULT}"):
                 self._object(key)
             with self._archive.open(key) as content:
                 self._artifacts.put_stream(key, content)

@@ -132,7 +132,7 @@ class Assignment:
             if error.blameless or self._aborting.is_set():
                 self._persist(self.lease.release)
             elif self._persist(lambda: self.lease.give_up(cause, memory=memory)):
-                self._tidy()
+                self._tidy(published=False)
 
     def _pump(self, run: AbstractRun) -> None:
         """Move events from the worker to the store until the run has ended."""
@@ -199,12 +199,13 @@ class Assignment:
         self._log.info("job ended", action=action, state=receipt.state, published=published)
         self._entry.end(receipt, published=published)
         if published:
-            self._tidy()
+            self._tidy(published=receipt.result)
 
-    def _tidy(self) -> None:
+    def _tidy(self, *, published: bool) -> None:
         """Delete what nobody needs any more; what stays behind by a fault, the next start finds."""
         try:
-            tidy(Artifacts(self._task.artifacts), self._task.job, self._task.prefix)
+            store, task = Artifacts(self._task.artifacts), self._task
+            tidy(store, task.job, task.prefix, published=published)
         except Exception as error:
             self._log.warning("not tidied", action="tidy_job", cause=str(error))
 

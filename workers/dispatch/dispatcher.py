@@ -206,7 +206,9 @@ class Dispatcher:
             assignment.abort()
         end = time.monotonic() + CLOSE_SECONDS
         for assignment in assignments:
-            assignment.join(max(end - time.monotonic(), 0.0))
+            if assignment.join(max(end - time.monotonic(), 0.0)):
+                # One that was to be cancelled is not put back: it has ended.
+                self._sweep(assignment.lease.job.id)
 
 
 def _salvage(task: Task, state: JobState, seconds: float) -> Receipt:

@@ -36,7 +36,8 @@ class Sweeper:
         if job.state.terminal:
             # Without a result there still are the draws of the last attempt.
             kept = job.result_prefix or f"jobs/{job_id}/{job.token}"
-            tidy(Artifacts(self._url), job_id, kept)
+            published = job.result_prefix is not None
+            tidy(Artifacts(self._url), job_id, kept, published=published)
         return job.state.terminal
 
     def sweep_all(self) -> None:

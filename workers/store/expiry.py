@@ -27,6 +27,8 @@ class Fate:
     ended_at: datetime | None
     #: The prefix of the artifacts that stay.
     kept: str
+    #: Whether its result stays, too.
+    published: bool
 
 
 @dataclass(frozen=True)
@@ -132,7 +134,8 @@ def fates(connection: Connection, ids: Sequence[str]) -> dict[str, Fate]:
         query = select(*columns).where(jobs.c.id.in_(ids[first : first + CHUNK]))
         for row in connection.execute(query):
             ended = row.finished_at if JobState(row.state).terminal else None
-            found[row.id] = Fate(ended, row.result_prefix or f"jobs/{row.id}/{row.token}")
+            kept = row.result_prefix or f"jobs/{row.id}/{row.token}"
+            found[row.id] = Fate(ended, kept, row.result_prefix is not None)
     return found
 
 

@@ -2,33 +2,37 @@
 
 import re
 
-from workers.store.artifacts import CHECKPOINTS, Artifacts
+from workers.store.artifacts import CHECKPOINTS, RESULT, Artifacts
 
 #: The end of the name of a part of a table, see `blocks.segment`.
 SEGMENT = re.compile(r"\.arrow\.[0-9]+\Z")
 
 
-def tidy(artifacts: Artifacts, job_id: str, kept: str) -> None:
+def tidy(artifacts: Artifacts, job_id: str, kept: str, *, published: bool = True) -> None:
     """Delete a job's checkpoints, with the parts of tables, and what its lost attempts left.
 
     Args:
         artifacts: where they lie.
         job_id: the job, which has ended.
         kept: the prefix of the attempt that ended it, or else of its last.
+        published: whether that attempt's result is the job's.
     """
     for key in artifacts.list(f"jobs/{job_id}"):
-        if superfluous(key, kept):
+        if superfluous(key, kept, published=published):
             artifacts.delete(key)
 
 
-def superfluous(key: str, kept: str) -> bool:
+def superfluous(key: str, kept: str, *, published: bool = True) -> bool:
     """Return whether an artifact of an ended job is none of those that were published.
 
     Args:
         key: the artifact.
-        kept: the prefix of the attempt that ended the job.
+        kept: the prefix of the attempt that ended the job, or else of its last.
+        published: whether that attempt's result is the job's: a worker may have written one, and
+            the job been ended as if it had not, because nobody was left to hear of it.
     """
-    return key.rpartition("/")[0] != kept or _is_scaffold(key)
+    prefix, _, name = key.rpartition("/")
+    return prefix != kept or _is_scaffold(key) or (name == RESULT and not published)
 
 
 def untidy(artifacts: Artifacts) -> list[str]:

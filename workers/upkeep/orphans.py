@@ -98,7 +98,8 @@ class Orphans:
     def _ended(self, haul: Haul, folder: str, fate: Fate, before: float, dry_run: bool) -> None:
         """Delete what the attempts of an ended job left that were not published."""
         for listed in self._artifacts.listed(folder):
-            if superfluous(listed.key, fate.kept) or not KEY.match(listed.key):
+            published = fate.published
+            if superfluous(listed.key, fate.kept, published=published) or not KEY.match(listed.key):
                 self._take(haul, "leftovers", listed, before, dry_run)
 
     def _unknown(

@@ -8,7 +8,7 @@ from workers.store.leases import MAX_ATTEMPTS
 
 def leave(house: House, job: str, *tokens: int) -> None:
     for token in tokens:
-        for name in ("draws.arrow", "checkpoint.0"):
+        for name in ("draws.arrow", "checkpoint.0", "result.json"):
             house.artifacts.put(f"jobs/{job}/{token}/{name}", b"x")
 
 
@@ -29,10 +29,11 @@ def test_of_an_ended_job_what_was_published_stays(house: House) -> None:
     job = ended(house, "2", lost=1)
     leave(house, job.id, 1, 2)
     Sweeper(house.store, house.url).sweep_all()
-    assert house.artifacts.list("jobs") == [f"jobs/{job.id}/2/draws.arrow"]
+    kept = [f"jobs/{job.id}/2/{name}" for name in ("draws.arrow", "result.json")]
+    assert house.artifacts.list("jobs") == kept
 
 
-def test_without_a_result_the_last_draws_stay(house: House) -> None:
+def test_without_a_published_result_the_last_draws_stay(house: House) -> None:
     job = ended(house, None, lost=MAX_ATTEMPTS)
     assert house.store.get_job(None, job.id).state is JobState.FAILED
     leave(house, job.id, *range(1, MAX_ATTEMPTS + 1))

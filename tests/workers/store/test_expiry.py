@@ -139,9 +139,9 @@ def test_fates(store: Store, clock: TurnedClock) -> None:
     take(store)
     ids = [done.id, lost.id, running.id, *(f"none{n}" for n in range(1200))]
     assert store.upkeep.fates(ids) == {
-        done.id: Fate(clock.now, f"jobs/{done.id}/1"),
-        lost.id: Fate(clock.now, f"jobs/{lost.id}/1"),
-        running.id: Fate(None, f"jobs/{running.id}/1"),
+        done.id: Fate(clock.now, f"jobs/{done.id}/1", True),
+        lost.id: Fate(clock.now, f"jobs/{lost.id}/1", False),
+        running.id: Fate(None, f"jobs/{running.id}/1", False),
     }
     assert store.upkeep.taken(ids) == sorted([done.id, lost.id, running.id])
 

@@ -26,6 +26,13 @@ def test_what_was_published_stays_alone(artifacts: Artifacts) -> None:
     assert artifacts.list("jobs/a") == kept
 
 
+def test_a_result_that_was_not_published_goes(artifacts: Artifacts) -> None:
+    for name in ("draws.arrow", "result.json"):
+        artifacts.put(f"jobs/a/1/{name}", b"x")
+    tidy(artifacts, "a", "jobs/a/1", published=False)
+    assert artifacts.list("jobs/a") == ["jobs/a/1/draws.arrow"]
+
+
 def test_jobs_that_were_not_tidied_up_after_are_found(artifacts: Artifacts) -> None:
     for key in (
         "tidy/1/draws.arrow",
