@@ -296,6 +296,21 @@ def test_jobs_in_hand_are_put_back_uncounted_when_the_dispatcher_stops(house: Ho
     assert run.killed.is_set()
 
 
+def test_a_job_to_be_cancelled_ends_with_the_dispatcher_and_keeps_no_result(house: House) -> None:
+    backend = ScriptedBackend()
+    with house.dispatching(backend, grace_seconds=60.0):
+        job = house.submit()
+        run = backend.run(0)
+        house.cancel(job)
+        # Of an attempt that had just come to its end, and could not say so any more.
+        for name in ("draws.arrow", "result.json"):
+            house.artifacts.put(f"jobs/{job.id}/1/{name}", b"x")
+    assert run.killed.is_set()
+    ended = house.store.get_job(None, job.id)
+    assert (ended.state, ended.result_prefix) == (JobState.CANCELLED, None)
+    assert house.artifacts.list("jobs") == [f"jobs/{job.id}/1/draws.arrow"]
+
+
 def test_what_is_left_of_the_time_limit_counts_over_attempts(house: House) -> None:
     backend = ScriptedBackend()
     with house.dispatching(backend):
@@ -477,7 +492,7 @@ def test_a_job_whose_lease_was_its_last_is_tidied_up_after(house: House) -> None
     job = house.submit()
     assert house.store.claim("silent", 0.1) is not None
     house.cancel(job)
-    for name in ("checkpoint.1", "draws.arrow"):
+    for name in ("checkpoint.1", "draws.arrow", "result.json"):
         house.artifacts.put(f"jobs/{job.id}/1/{name}", b"x")
     with house.dispatching(ScriptedBackend()):
         assert house.wait(job).state is JobState.CANCELLED
