@@ -57,7 +57,7 @@ def create_app(deps: Deps) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
-        # `AccessLog` and `RequestMeter` tell what there is to tell; ours is off where nobody asks.
+        # `AccessLog` and `RequestMeter` tell of requests; the framework need not do so once more.
         telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
     )
     app.state.deps = deps

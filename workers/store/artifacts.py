@@ -37,7 +37,9 @@ from workers.store.patience import Wait, told_when_full
 from workers.store.patient_file import PatientFile
 
 #: The names of an attempt's checkpoints, and of the state that another job may go on from.
-CHECKPOINTS, STATE, RESULT = ("checkpoint.0", "checkpoint.1"), "state", "result.json"
+CHECKPOINTS, STATE = ("checkpoint.0", "checkpoint.1"), "state"
+#: The name of its findings.
+RESULT = "result.json"
 #: No part is `.` or `..`, none is hidden, none is a temporary file of ours (`name~random`).
 KEY = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*(/[A-Za-z0-9_][A-Za-z0-9_.-]*)*\Z")
 #: Seconds after which an object that is needed again is written again, to be young: an object

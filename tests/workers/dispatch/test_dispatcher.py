@@ -311,6 +311,20 @@ def test_a_job_to_be_cancelled_ends_with_the_dispatcher_and_keeps_no_result(hous
     assert house.artifacts.list("jobs") == [f"jobs/{job.id}/1/draws.arrow"]
 
 
+def test_a_result_of_a_worker_that_died_before_it_was_heard_goes(house: House) -> None:
+    backend = ScriptedBackend()
+    with house.dispatching(backend, grace_seconds=60.0):
+        job = house.submit()
+        run = backend.run(0)
+        house.cancel(job)
+        for name in ("draws.arrow", "result.json"):
+            house.artifacts.put(f"jobs/{job.id}/1/{name}", b"x")
+        run.script.append(WorkerLostError("the worker died"))
+        ended = house.wait(job)
+    assert (ended.state, ended.result_prefix) == (JobState.CANCELLED, None)
+    assert house.artifacts.list("jobs") == [f"jobs/{job.id}/1/draws.arrow"]
+
+
 def test_what_is_left_of_the_time_limit_counts_over_attempts(house: House) -> None:
     backend = ScriptedBackend()
     with house.dispatching(backend):

@@ -13,7 +13,7 @@ from tests.workers.archive.conftest import House
 from tests.workers.archive.jobs import bound, dataset, ended
 from tests.workers.store.conftest import TurnedClock
 from tests.workers.store.submissions import DEFINITION, submit, take
-from workers.jobs import Job
+from workers.jobs import Job, JobState
 from workers.store.artifacts import Artifacts, Listed
 from workers.store.errors import JobNotFoundError
 from workers.store.store import create_store
@@ -213,6 +213,21 @@ def test_what_ended_jobs_left_goes_too(house: House, clock: TurnedClock) -> None
     age(house)
     assert collector.collect().parts == {}
     assert Collector(house.store, house.artifacts, Policy()).collect().parts["leftovers"].count == 1
+
+
+def test_a_result_that_was_not_published_goes_and_its_draws_stay(
+    house: House, clock: TurnedClock
+) -> None:
+    clock.now = clock.now.fromtimestamp(time.time() - 3 * 86400, clock.now.tzinfo)
+    job = submit(house.store)
+    claim = take(house.store)
+    assert house.store.publish(job.id, claim.token, JobState.CANCELLED)
+    for name in ("draws.arrow", "result.json"):
+        house.artifacts.put(f"jobs/{job.id}/1/{name}", b"xyz")
+    age(house)
+    haul = Collector(house.store, house.artifacts, Policy()).collect()
+    assert haul.document() == {"leftovers": {"count": 1, "bytes": 3}}
+    assert house.artifacts.list("jobs") == [f"jobs/{job.id}/1/draws.arrow"]
 
 
 def test_files_of_another_database_are_spared(house: House, tmp_path: Path) -> None:
