@@ -1,12 +1,17 @@
 """Run the gateway: `python -m services.gateway [--host H] [--port P] [--home DIR] ...`."""
 
 import argparse
+import contextlib
+import os
+import signal
 import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
 
 from pydantic import ValidationError
 
-from services.gateway.auth import UnsafeBindError
-from services.gateway.server import serve_gateway
+from services.gateway.prefork import PreforkError
 from services.gateway.settings import GatewaySettings
 from workers.errors import WorkerError
 from workers.logs import configure_logging
@@ -15,6 +20,7 @@ from workers.settings import Settings, complaint
 _ARGUMENTS = {
     "host": "address to bind (127.0.0.1)",
     "port": "port to bind (8000)",
+    "gateway_processes": "processes that answer (2, or 1 on one core)",
     "allowed_hosts": "names by which it may be called besides loopback's, separated by commas",
 }
 _SHARED = {
@@ -50,11 +56,31 @@ def main(arguments: list[str] | None = None) -> None:
         where = Settings(**{k: v for k, v in given.items() if k in _SHARED})
     except ValidationError as error:
         parser.error(complaint(error))
+    # Asked to end, it closes what it has opened.
+    signal.signal(signal.SIGTERM, lambda _number, _frame: sys.exit())
     configure_logging("gateway", level=where.log_level, style=where.log_style)
-    try:
-        serve_gateway(settings, where)
-    except (UnsafeBindError, WorkerError) as error:
-        sys.exit(str(error))
+    with _counting(settings) as metrics:
+        from services.gateway.auth import UnsafeBindError
+        from services.gateway.server import serve_gateway
+
+        try:
+            serve_gateway(settings, where, metrics)
+        except (UnsafeBindError, PreforkError, WorkerError) as error:
+            sys.exit(str(error))
+
+
+@contextlib.contextmanager
+def _counting(settings: GatewaySettings) -> Iterator[Path | None]:
+    """Make the directory where several processes count together; None for one process.
+
+    `prometheus_client` looks for it when it is imported, hence the imports above.
+    """
+    if settings.processes == 1:
+        yield None
+        return
+    with tempfile.TemporaryDirectory(prefix="credence-gateway-") as folder:
+        os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder
+        yield Path(folder)
 
 
 if __name__ == "__main__":

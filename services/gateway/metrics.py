@@ -1,8 +1,10 @@
 """What Prometheus reads of this gateway: requests by route and status, seconds, bytes, streams."""
 
 import time
+from pathlib import Path
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 #: The exposition format of `generate_latest`.
@@ -12,7 +14,14 @@ MEDIA_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 class Metrics:
     """The counters of one application; every application has its own registry."""
 
-    def __init__(self) -> None:
+    def __init__(self, shared: Path | None = None) -> None:
+        """Count from zero.
+
+        Args:
+            shared: the directory of several processes that count together; the library must have
+                been imported with it in its variable. None for what this process counts.
+        """
+        self._shared = shared
         self._registry = CollectorRegistry()
         self.requests = Counter(
             "credence_requests",
@@ -36,12 +45,24 @@ class Metrics:
             "credence_jobs_submitted", "Jobs accepted.", ["engine"], registry=self._registry
         )
         self.streams = Gauge(
-            "credence_event_streams", "Event streams open.", registry=self._registry
+            "credence_event_streams",
+            "Event streams open.",
+            registry=self._registry,
+            multiprocess_mode="livesum",
         )
 
     def render(self) -> bytes:
-        """Return everything in Prometheus' text format."""
-        return generate_latest(self._registry)
+        """Return everything in Prometheus' text format, of all processes that count together."""
+        if self._shared is None:
+            return generate_latest(self._registry)
+        together = CollectorRegistry()
+        MultiProcessCollector(together, str(self._shared))  # type: ignore[no-untyped-call]
+        return generate_latest(together)
+
+
+def forget(shared: Path, process: int) -> None:
+    """Take what a process that has ended had open out of the counts; what it counted stays."""
+    mark_process_dead(process, str(shared))  # type: ignore[no-untyped-call]
 
 
 class RequestMeter:

@@ -1,5 +1,7 @@
 """Settings of the gateway: where it listens and what it accepts."""
 
+import os
+import sys
 from typing import Annotated
 
 from pydantic import Field, field_validator
@@ -29,6 +31,8 @@ class GatewaySettings(BaseSettings):
     #: Names by which a request may call us, besides loopback's; in a variable separated by commas.
     #: None: any name, unless we listen on loopback.
     allowed_hosts: Annotated[tuple[str, ...] | None, NoDecode] = None
+    #: Processes that answer; None for one on one core and two on more.
+    gateway_processes: int | None = Field(default=None, ge=1, le=64)
     #: Bytes of a request's body.
     max_body_size: int = 64 * 2**20
     #: Bytes of a data set in memory: eight for every number.
@@ -45,7 +49,7 @@ class GatewaySettings(BaseSettings):
     max_draws_bytes: int = 4 * 2**30
     #: Bytes that one job may be estimated to hold at a time: beyond it no worker would do.
     max_job_memory: int = Field(default=64 * 2**30, ge=0)
-    #: Processes that check models.
+    #: Processes that check models, shared out among those that answer.
     checkers: int = 2
     #: Seconds of processor time that the check of one model may take.
     check_seconds: float = 4.5
@@ -55,7 +59,7 @@ class GatewaySettings(BaseSettings):
     ping_seconds: float = 15.0
     #: Seconds after which a stream looks for events though no bell rang.
     poll_seconds: float = 1.0
-    #: Streams of events and of draws that may be open at the same time.
+    #: Streams of events and of draws that may be open at the same time, in one process.
     max_streams: int = Field(default=1000, ge=1)
     #: Jobs of all owners that may wait.
     max_queue: int = Field(default=20_000, ge=1)
@@ -69,6 +73,19 @@ class GatewaySettings(BaseSettings):
     quota_queued_jobs: int | None = Field(default=1000, ge=0)
     quota_cpu_seconds: float | None = Field(default=None, ge=0)
     quota_stored_bytes: int | None = Field(default=100 * 2**30, ge=0)
+
+    @property
+    def processes(self) -> int:
+        """How many processes answer."""
+        # Elsewhere the system does not share connections out among those who listen.
+        if not sys.platform.startswith("linux"):
+            return 1
+        return self.gateway_processes or min(2, os.cpu_count() or 1)
+
+    @property
+    def checkers_each(self) -> int:
+        """How many processes check models for one that answers."""
+        return -(-self.checkers // self.processes)
 
     @property
     def asks_for_keys(self) -> bool:

@@ -28,6 +28,7 @@ SHARE = 0.3
 ON_POSTGRES = (
     "PostgreSQL restarted",
     "kill -9 gateway",
+    "kill -9 one of the gateway's",
     "kill -9 dispatcher",
     "kill -9 everything",
     "SIGSTOP dispatcher past the lease",

@@ -15,6 +15,8 @@ class Process:
 
     number: int
     parent: int
+    #: Whether a session began with it.
+    leads: bool
     #: Of its program, 15 characters at most.
     name: str
     #: Its arguments, or what it has written over them.
@@ -27,12 +29,13 @@ def table() -> dict[int, Process]:
     for folder in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):
             before, _, after = (folder / "stat").read_text().rpartition(")")
-            state, parent = after.split()[:2]
+            state, parent, _, session = after.split()[:4]
             command = (folder / "cmdline").read_text(errors="replace").replace("\0", " ")
             if state not in "ZX":
                 number = int(folder.name)
                 name = before.partition("(")[2]
-                found[number] = Process(number, int(parent), name, command.strip())
+                leads = int(session) == number
+                found[number] = Process(number, int(parent), leads, name, command.strip())
     return found
 
 

@@ -155,14 +155,22 @@ class Service:
         return self._part("-m workers ")
 
     def gateway(self) -> int | None:
-        """Return the process of the gateway; None while there is none."""
+        """Return the first process of the gateway; None while there is none."""
         return self._part("-m services.gateway ")
+
+    def answering(self) -> list[int]:
+        """Return the processes of the gateway that answer."""
+        first = self.gateway()
+        found = [] if first is None else processes.children(first)
+        return [process.number for process in found if "-m services.gateway " in process.command]
 
     def _part(self, words: str) -> int | None:
         if self._supervisor is None:
             return None
         found = processes.children(self._supervisor.pid)
-        return next((child.number for child in found if words in child.command), None)
+        # What a part that was killed leaves behind for a moment leads no session.
+        parts = (child.number for child in found if child.leads and words in child.command)
+        return next(parts, None)
 
     def actors(self) -> list[int]:
         """Return the processes of the workers that Ray runs for the dispatcher."""

@@ -17,7 +17,12 @@ from tests.chaos.faults.damaged import CorruptedCheckpoint
 from tests.chaos.faults.fault import AbstractFault
 from tests.chaos.faults.full import DiskFull
 from tests.chaos.faults.jumped import ClockJumped
-from tests.chaos.faults.killed import DispatcherKilled, GatewayKilled, RayletKilled
+from tests.chaos.faults.killed import (
+    AnsweringKilled,
+    DispatcherKilled,
+    GatewayKilled,
+    RayletKilled,
+)
 from tests.chaos.faults.restarted import PostgresRestarted
 from tests.chaos.history import Found, History, Struck
 from tests.chaos.report import report
@@ -92,4 +97,4 @@ def test_what_befalls_a_service_on_postgresql(folder: Path) -> None:
             workers=1,
             lease=LEASE,
         )
-        survived(service, [PostgresRestarted(), GatewayKilled()], jobs=4)
+        survived(service, [PostgresRestarted(), AnsweringKilled(), GatewayKilled()], jobs=4)

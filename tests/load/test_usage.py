@@ -1,6 +1,8 @@
 """Memory and processor time, as a process of ours takes them."""
 
 import os
+import subprocess
+import sys
 import time
 
 import numpy as np
@@ -24,3 +26,24 @@ def test_processor_time() -> None:
     while time.process_time() - began < 0.2:
         sum(range(1000))
     assert 0.15 < cpu_seconds(os.getpid()) - before < 0.4
+
+
+def test_what_a_process_has_forked_counts() -> None:
+    # 64 MiB that both have, and as many again of the fork alone, which works for 0.2 s.
+    lines = [
+        "import os, sys, time",
+        f"both = bytearray(b'x' * {SIZE})",
+        "if os.fork(): print(flush=True), sys.stdin.read(), sys.exit()",
+        f"own = bytearray(b'x' * {SIZE})",
+        "while time.process_time() < 0.2: pass",
+        "print(flush=True)",
+        "time.sleep(60)",
+    ]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with subprocess.Popen([sys.executable, "-c", "\n".join(lines)], **pipes) as process:
+        assert process.stdout is not None
+        for _ in range(2):
+            process.stdout.readline()
+        assert 2 * SIZE < memory(process.pid) < 2.8 * SIZE
+        assert 0.15 < cpu_seconds(process.pid) < 1.0
+        process.kill()

@@ -57,7 +57,8 @@ def living(pids: set[int]) -> set[int]:
 
 
 def find(processes: dict[int, str], word: str) -> int:
-    return next(pid for pid, name in processes.items() if word in name)
+    """Return the part that runs a program; what it has forked leads no session."""
+    return next(pid for pid, name in processes.items() if word in name and os.getsid(pid) == pid)
 
 
 def interrupt(process: "subprocess.Popen[bytes]") -> None:

@@ -6,6 +6,7 @@ from tests.chaos.faults.full import DiskFull
 from tests.chaos.faults.jumped import ClockJumped
 from tests.chaos.faults.killed import (
     AllKilled,
+    AnsweringKilled,
     DispatcherKilled,
     GatewayKilled,
     HeadKilled,
@@ -19,6 +20,7 @@ from tests.chaos.faults.restarted import PostgresRestarted
 #: Every fault that there is.
 FAULTS: tuple[AbstractFault, ...] = (
     GatewayKilled(),
+    AnsweringKilled(),
     DispatcherKilled(),
     WorkerKilled(),
     RayletKilled(),

@@ -15,8 +15,18 @@ class GatewayKilled(AbstractFault):
     ends = "gateway"
 
     def strike(self, service: Service, chance: random.Random) -> bool:
-        """Kill it."""
+        """Kill its first process; those that it has forked end with it."""
         return _kill(service.gateway())
+
+
+class AnsweringKilled(AbstractFault):
+    """Of the processes that answer at one address, one is gone, and its connections with it."""
+
+    name = "kill -9 one of the gateway's"
+
+    def strike(self, service: Service, chance: random.Random) -> bool:
+        """Kill one."""
+        return _kill(*_one(service.answering(), chance))
 
 
 class DispatcherKilled(AbstractFault):

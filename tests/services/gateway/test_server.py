@@ -22,6 +22,7 @@ from workers.settings import Settings
 
 pytestmark = pytest.mark.slow
 
+PROCESSES = 2
 BODY = {"model": EIGHT_SCHOOLS, "data": DATA, "engine": {"kind": "nuts"}}
 
 
@@ -43,15 +44,20 @@ def process(
     port = free_port()
     home = tmp_path_factory.mktemp("home")
     command = ["-m", "services.gateway", "--port", str(port), "--home", str(home)]
+    command += ["--gateway-processes", str(PROCESSES)]
     with subprocess.Popen([sys.executable, *command]) as found:
         url = f"http://127.0.0.1:{port}"
-        until = time.monotonic() + 120
-        while not _ready(url):
-            assert found.poll() is None
-            assert time.monotonic() < until
-            time.sleep(0.2)
+        _await(found, url)
         yield url, found
         found.kill()
+
+
+def _await(gateway: "subprocess.Popen[bytes]", url: str) -> None:
+    until = time.monotonic() + 120
+    while not _ready(url):
+        assert gateway.poll() is None
+        assert time.monotonic() < until
+        time.sleep(0.2)
 
 
 def _ready(url: str) -> bool:
@@ -88,15 +94,39 @@ def test_a_foreign_host_is_refused(process: Gateway) -> None:
     assert httpx.get(f"{url}/v1/jobs", headers={"Host": "evil.example"}).status_code == 403
 
 
+def test_its_processes_count_together(process: Gateway) -> None:
+    url, gateway = process
+    asked = 40
+    for _ in range(asked):
+        # Each by a connection of its own: any process may take it.
+        httpx.get(f"{url}/v1/catalog")
+    counted = 'credence_requests_total{method="GET",route="/v1/catalog",status="200"}'
+    assert f"{counted} {asked}.0" in httpx.get(f"{url}/metrics").text
+    job = httpx.post(f"{url}/v1/jobs", json={**BODY, "seed": 2}, timeout=60).json()
+    with httpx.stream("GET", url + job["links"]["events"], timeout=30) as answer:
+        # Its end would close the stream.
+        lines = answer.iter_lines()
+        next(lines)
+        assert "credence_event_streams 1.0" in httpx.get(f"{url}/metrics").text
+        for child in map(int, _listed(gateway.pid).split()):
+            os.kill(child, signal.SIGKILL)
+    _await(gateway, url)
+    text = httpx.get(f"{url}/metrics").text
+    assert f"{counted} {asked}.0" in text
+    assert "credence_event_streams 0.0" in text
+
+
 def test_it_ends_on_a_signal_though_a_stream_is_open(
     process: Gateway,
 ) -> None:
     url, gateway = process
     job = httpx.post(f"{url}/v1/jobs", json={**BODY, "seed": 1}, timeout=60).json()
-    children = _children(gateway.pid)
-    assert children
+    children = _below(gateway.pid)
+    # Of each that answers and each that checks.
+    assert len(children) >= PROCESSES + 1
     with httpx.stream("GET", url + job["links"]["events"], timeout=30) as answer:
-        next(answer.iter_lines())
+        lines = answer.iter_lines()
+        next(lines)
         began = time.monotonic()
         gateway.send_signal(signal.SIGINT)
         gateway.wait(10)
@@ -106,9 +136,13 @@ def test_it_ends_on_a_signal_though_a_stream_is_open(
             os.kill(child, 0)
 
 
-def _children(pid: int) -> list[int]:
-    text = Path(f"/proc/{pid}/task/{pid}/children").read_text()
-    return [int(child) for child in text.split()]
+def _below(pid: int) -> list[int]:
+    children = [int(child) for child in _listed(pid).split()]
+    return [*children, *(each for child in children for each in _below(child))]
+
+
+def _listed(pid: int) -> str:
+    return "".join(path.read_text() for path in Path(f"/proc/{pid}/task").glob("*/children"))
 
 
 def test_it_does_not_bind_elsewhere(tmp_path: Path) -> None:
