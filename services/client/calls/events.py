@@ -9,7 +9,7 @@ import httpx
 
 from services.client.calls.jobs import TERMINAL, Job, job_id
 from services.client.calls.jobs import job as job_now
-from services.client.errors import JobTimeoutError, ProblemError
+from services.client.errors import JobTimeoutError, ProblemError, UnreachableError
 from services.client.events import Event, Parser
 from services.client.progress import shown
 from services.client.steps import Call, Flow, Item, Open, Read, Request, Setback
@@ -48,10 +48,23 @@ def wait(
     deadline = None if timeout is None else time.monotonic() + timeout
     with shown(progress) as show:
         yield from _follow(job_id(job), 0, deadline, show)
-    now = yield from job_now(job)
+    now = yield from _at_last(job, deadline)
     if now["state"] not in TERMINAL:
         raise JobTimeoutError(job_id(job), timeout or 0.0)
     return now
+
+
+def _at_last(job: Job, deadline: float | None) -> Call[dict[str, Any]]:
+    """Return a job as it stands, though the service should just be starting again."""
+    failures = 0
+    while True:
+        try:
+            return (yield from job_now(job))
+        except (ProblemError, UnreachableError) as error:
+            if not _left(deadline):
+                raise
+            failures += 1
+            yield Setback(error, failures)
 
 
 def _follow(
@@ -76,12 +89,13 @@ def _follow(
                         return
                 if not _left(deadline):
                     return
-        except (httpx.HTTPError, ProblemError) as caught:
+            # A stream that ends in order, with nothing new: the last event was seen before, or the
+            # service goes down politely, and is not there any more.
+            if after == seen and (yield from job_now(job))["state"] in TERMINAL:
+                return
+        except (httpx.HTTPError, ProblemError, UnreachableError) as caught:
             error = caught
         if not _left(deadline):
-            return
-        # A stream that ends in order, with nothing new: the last event was seen before.
-        if error is None and after == seen and (yield from job_now(job))["state"] in TERMINAL:
             return
         failures += 1
         yield Setback(error, failures)

@@ -23,7 +23,8 @@ class Flaky:
     """Jobs by idempotency key; each request meets the next mood, and is well served without one.
 
     Moods: `drop` resets the connection before anything is done, `lose` after all was done but the
-    answer, `busy` is a 503 with Retry-After, `held` streams half the events until it is stopped.
+    answer, `busy` is a 503 with Retry-After, `held` streams half the events until it is stopped,
+    `bye` ends a stream in order before anything has come.
     """
 
     def __init__(self) -> None:
@@ -103,7 +104,7 @@ def handler(service: Flaky) -> type[BaseHTTPRequestHandler]:
             if mood == "busy":
                 self.say(503, {"detail": "busy"}, {"Retry-After": "0"})
             elif self.path.endswith("/events"):
-                self.stream(held=mood == "held")
+                self.stream(mood)
             else:
                 service.done.append(f"{self.command} {self.path}")
                 status, document = self.answer()
@@ -129,19 +130,19 @@ def handler(service: Flaky) -> type[BaseHTTPRequestHandler]:
             self.end_headers()
             self.wfile.write(content)
 
-        def stream(self, held: bool) -> None:
+        def stream(self, mood: str) -> None:
             seen = self.headers.get("Last-Event-ID")
             service.resumed.append(seen)
             self.send_response(200)
             self.send_header("Connection", "close")
             self.end_headers()
-            for number, data in enumerate(EVENTS, start=1):
+            for number, data in enumerate([] if mood == "bye" else EVENTS, start=1):
                 if number <= int(seen or 0):
                     continue
                 kind = "state" if "state" in data else "progress"
                 text = f"id: {number}\nevent: {kind}\ndata: {json.dumps(data)}\n\n"
                 self.wfile.write(text.encode())
-                if held and number == len(EVENTS) // 2:
+                if mood == "held" and number == len(EVENTS) // 2:
                     # Until the connection is cut.
                     self.rfile.read(1)
                     return

@@ -95,6 +95,21 @@ def test_a_stream_outlives_a_restart(connect: Any) -> None:
     assert service.resumed == [None, "2"]
 
 
+def test_a_stream_outlives_a_service_that_takes_its_leave(connect: Any) -> None:
+    # The stream ends in order, and then nobody is there who could tell whether the job has ended.
+    moods = ("bye", "drop", "drop")
+    with flaky(*moods) as service, connect(service.url, retries=1) as client:
+        events = list(client.events("j0"))
+    assert [event.data for event in events] == EVENTS
+    assert service.resumed == [None, None]
+
+
+def test_waiting_outlives_a_service_that_leaves_with_its_last_word(connect: Any) -> None:
+    with flaky("", "drop", "drop") as service, connect(service.url, retries=1) as client:
+        assert client.wait("j0")["state"] == "succeeded"
+    assert service.resumed == [None]
+
+
 def test_without_retries_the_first_failure_is_the_last(connect: Any) -> None:
     with flaky("drop") as service, connect(service.url, retries=0) as client:
         with pytest.raises(UnreachableError):
