@@ -99,7 +99,7 @@ def _keys(record: JobRecord, artifacts: Artifacts) -> Iterator[str]:
     if record.dataset is not None:
         yield record.dataset.key
     for key in artifacts.list(record.kept):
-        if not superfluous(key, record.kept):
+        if not superfluous(key, record.kept, published=record.result_prefix is not None):
             yield key
 
 

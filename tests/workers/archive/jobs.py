@@ -27,8 +27,12 @@ def ended(
     owner: str = "ann",
     dataset_key: str | None = None,
     seed: int = 7,
+    heard: bool = True,
 ) -> Job:
-    """Submit a job and end it, with a result, two blocks of draws, and what lay about."""
+    """Submit a job and end it, with a result, two blocks of draws, and what lay about.
+
+    Where nobody heard of the result, the job is cancelled without one.
+    """
     posted = {"model": DEFINITION, "engine": {"kind": "nuts"}, "seed": seed, "labels": {"a": "b"}}
     request = JobRequest.model_validate(posted).stored()
     content = json.dumps(data or {"y": [seed]}, sort_keys=True, separators=(",", ":"))
@@ -45,7 +49,8 @@ def ended(
     artifacts.put(f"{prefix}/{STATE}", b"what another may go on from")
     artifacts.put(f"{prefix}/{CHECKPOINTS[0]}", b"nobody's")
     store.append_events(job.id, claim.token, [("log", {"level": "info", "message": "é"})])
-    assert store.publish(job.id, claim.token, JobState.SUCCEEDED, prefix)
+    end = (JobState.SUCCEEDED, prefix) if heard else (JobState.CANCELLED, None)
+    assert store.publish(job.id, claim.token, *end)
     return store.get_job(owner, job.id)
 
 

@@ -31,6 +31,19 @@ def test_members_are_stored_and_listed(houses: tuple[House, House], tmp_path: Pa
     assert names == {"draws.arrow", "stats.arrow", "result.json", "state"}
 
 
+def test_a_result_that_was_not_published_stays_behind(
+    houses: tuple[House, House], tmp_path: Path
+) -> None:
+    here, _ = houses
+    job = ended(here.store, here.artifacts, heard=False)
+    target = tmp_path / "jobs.zip"
+    write_archive(here.store, here.artifacts, [job.id], target)
+    with zipfile.ZipFile(target) as archive:
+        names = {name.rpartition("/")[2] for name in archive.namelist()}
+    assert "draws.arrow" in names
+    assert "result.json" not in names
+
+
 def test_what_cannot_be_exported_leaves_no_file(
     houses: tuple[House, House], tmp_path: Path
 ) -> None:
