@@ -11,6 +11,9 @@ SECONDS ?= 120
 # befalls the services of the chaos tests takes little of it, and they bear company.
 ALONE := (acceptance or ray or postgres) and not chaos
 
+# Pytest's rewritten modules, and ours in the many processes that tests start, are compiled once.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: install demo test test-all check bench load chaos fuzz conformance serve secrets compose-test clean
 
 install: $(STAMP)
