@@ -9,6 +9,7 @@ from services.gateway.access import AccessLog
 from services.gateway.auth import OriginGuard, names_of
 from services.gateway.authority import Authority
 from services.gateway.deps import Deps
+from services.gateway.farewell import Farewell
 from services.gateway.key_guard import KeyGuard
 from services.gateway.metrics import RequestMeter
 from services.gateway.openapi import describe
@@ -74,6 +75,7 @@ def create_app(deps: Deps) -> FastAPI:
     )
     names = names_of(settings.host, settings.allowed_hosts)
     app.add_middleware(OriginGuard, names=names)
+    app.add_middleware(Farewell)
     app.add_middleware(RequestMeter, metrics=deps.metrics)
     app.add_middleware(AccessLog, tracer=deps.tracer)
     app.openapi = lambda: describe(app)  # type: ignore[method-assign]

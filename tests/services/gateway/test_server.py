@@ -1,11 +1,13 @@
 """The gateway as a process: real sockets, live streams, and an end within seconds."""
 
+import contextlib
 import json
 import os
 import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -141,8 +143,45 @@ def _below(pid: int) -> list[int]:
     return [*children, *(each for child in children for each in _below(child))]
 
 
+def _command(pid: int) -> str:
+    return Path(f"/proc/{pid}/cmdline").read_text()
+
+
 def _listed(pid: int) -> str:
     return "".join(path.read_text() for path in Path(f"/proc/{pid}/task").glob("*/children"))
+
+
+def test_what_it_has_no_time_for_is_told_to_come_back(tmp_path: Path) -> None:
+    port = free_port()
+    command = ["-m", "services.gateway", "--port", str(port), "--home", str(tmp_path)]
+    with subprocess.Popen([sys.executable, *command]) as gateway:
+        url = f"http://127.0.0.1:{port}"
+        until = time.monotonic() + 120
+        while not _alive(url):
+            assert time.monotonic() < until
+            time.sleep(0.02)
+        # No checker will get warm, and so the server's patience is over before the question's.
+        checkers = [child for child in _below(gateway.pid) if "validator_child" in _command(child)]
+        for checker in checkers:
+            os.kill(checker, signal.SIGSTOP)
+        asking = threading.Timer(0.3, gateway.terminate)
+        asking.start()
+        answer = httpx.post(f"{url}/v1/jobs", json=BODY, timeout=60)
+        asking.join()
+        for checker in checkers:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(checker, signal.SIGKILL)
+        assert answer.status_code == 503
+        assert answer.headers["content-type"] == "application/problem+json"
+        assert answer.headers["retry-after"]
+        assert gateway.wait(10) == 0
+
+
+def _alive(url: str) -> bool:
+    try:
+        return httpx.get(f"{url}/healthz").status_code == 200
+    except httpx.TransportError:
+        return False
 
 
 def test_it_does_not_bind_elsewhere(tmp_path: Path) -> None:
