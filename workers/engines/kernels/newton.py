@@ -1,6 +1,7 @@
 """Newton's method from a point near the optimum: tight estimates on any scale of the data."""
 
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import torch
 from torch import Tensor
@@ -11,8 +12,18 @@ from workers.engines.kernels.spectrum import Spectrum, spectrum
 
 #: A scaled eigenvalue below minus this is negative curvature, not rounding.
 NEGATIVE = 1e-7
-#: The most steps taken after convergence, to the last digits.
+#: The most steps taken with one Hessian, to the last digits.
 REFINEMENTS = 5
+#: Where a step promises less than so many nats, the Hessian of the point before will do for it: a
+#: thirtieth of a standard error away it is nearly the same, and costs as much as several gradients.
+NEAR = 1e-3
+#: A move of so many nats, a millionth of a standard error, leaves a Hessian as it was, and one of
+#: so few, a millionth of that, is none.
+SAME, NOTHING = 1e-12, 1e-24
+
+
+#: A point with its value and gradient.
+_Reached: TypeAlias = tuple[Tensor, Tensor, Tensor]
 
 
 @dataclass(frozen=True)
@@ -49,16 +60,17 @@ def step_newton(objective: Objective, state: NewtonState, tolerance: float) -> N
     noise = float(objective.noise(state.value))
     promise = shape.decrement(state.gradient)
     if promise > max(tolerance, noise):
-        return _descend(objective, state, -shape.solve(state.gradient), promise < 1e3 * noise)
+        return _descend(objective, state, shape, noise)
     if float(shape.values[0]) < -NEGATIVE:
         return _leave_saddle(objective, state, shape)
     return _last(objective, state, shape, noise)
 
 
 def _descend(
-    objective: Objective, state: NewtonState, direction: Tensor, close: bool
+    objective: Objective, state: NewtonState, shape: Spectrum, noise: float
 ) -> NewtonState:
     one = torch.ones_like(state.value)[None]
+    direction = -shape.solve(state.gradient)
     found = line_search(
         objective,
         state.z[None],
@@ -69,9 +81,11 @@ def _descend(
         one > 0,
     )
     if not bool(found.moved):
-        return _ended(state, converged=close)
-    hessian = objective.hessian(found.z[0])
-    return NewtonState(found.z[0], found.value[0], found.gradient[0], hessian)
+        return _ended(state, converged=shape.decrement(state.gradient) < 1e3 * noise)
+    reached = (found.z[0], found.value[0], found.gradient[0])
+    if shape.decrement(reached[2]) < NEAR:
+        reached = _refined(objective, reached, shape, noise)
+    return NewtonState(*reached, objective.hessian(reached[0]))
 
 
 def _leave_saddle(objective: Objective, state: NewtonState, shape: Spectrum) -> NewtonState:
@@ -86,16 +100,27 @@ def _leave_saddle(objective: Objective, state: NewtonState, shape: Spectrum) -> 
 
 
 def _last(objective: Objective, state: NewtonState, shape: Spectrum, noise: float) -> NewtonState:
+    """Go to the last digits."""
+    start = (state.z, state.value, state.gradient)
+    z, top, gradient = _refined(objective, start, shape, noise)
+    same = shape.decrement(state.gradient) < SAME
+    hessian = state.hessian if same else objective.hessian(z)
+    return NewtonState(z, top, gradient, hessian, converged=True)
+
+
+def _refined(objective: Objective, start: _Reached, shape: Spectrum, noise: float) -> _Reached:
     """Take steps with the same Hessian as long as each halves what the next one promises."""
-    z, top, gradient = state.z, state.value, state.gradient
+    z, top, gradient = start
     for _ in range(REFINEMENTS):
+        if shape.decrement(gradient) < NOTHING:
+            break
         trial = z - shape.solve(gradient)
         value, slope = objective(trial[None])
         better = shape.decrement(slope[0]) < 0.5 * shape.decrement(gradient)
-        if float(value[0]) > float(state.value) + noise or not better:
+        if float(value[0]) > float(start[1]) + noise or not better:
             break
         z, top, gradient = trial, value[0], slope[0]
-    return NewtonState(z, top, gradient, objective.hessian(z), converged=True)
+    return z, top, gradient
 
 
 def _ended(state: NewtonState, converged: bool) -> NewtonState:
