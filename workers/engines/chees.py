@@ -23,7 +23,7 @@ class CheesOptions(AbstractSamplerOptions):
     """Options of `chees`."""
 
     model_config = ConfigDict(
-        json_schema_extra={"examples": [{"kind": "chees", "chains": 64, "warmup": 100}]}
+        json_schema_extra={"examples": [{"kind": "chees", "chains": 64, "warmup": 60}]}
     )
 
     kind: Literal["chees"] = "chees"
@@ -34,7 +34,7 @@ class CheesOptions(AbstractSamplerOptions):
         description="Number of chains, run as one batch; they learn from each other.",
     )
     warmup: int = Field(
-        default=100,
+        default=60,
         ge=0,
         le=1_000_000,
         description="Iterations that adapt metric, step size and trajectory length; not in the "
