@@ -97,7 +97,8 @@ class Ingestor:
                 out, _ = process.communicate(timeout=PATIENCE)
             except subprocess.TimeoutExpired:
                 process.kill()
-                out = b""
+                # All of it where the child was through, and we were who had been stopped.
+                out, _ = process.communicate()
         if process.returncode != 0:
             raise self._ended(process.returncode, form)
         answer: dict[str, Any] = json.loads(out)

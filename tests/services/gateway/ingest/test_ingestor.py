@@ -1,6 +1,7 @@
 """The process that reads: its answers, its limits of memory and time, and its end."""
 
 import os
+import subprocess
 import threading
 import time
 from pathlib import Path
@@ -87,6 +88,25 @@ def test_a_reader_that_dies_is_a_refusal(tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.setenv("PYTHONPATH", f"{tmp_path}{os.pathsep}{Path.cwd()}")
     with pytest.raises(InvalidInputError, match="ended the process that read it"):
         ingest(Ingestor(CAPS), tmp_path, "csv", b"y\n1\n")
+
+
+def test_a_reader_that_was_through_while_we_stood_still(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A machine that slept: the patience is over, but the answer is there."""
+
+    class Late(subprocess.Popen[bytes]):
+        def communicate(
+            self, input: bytes | None = None, timeout: float | None = None
+        ) -> tuple[bytes, bytes]:
+            if timeout is not None:
+                self.wait()
+                raise subprocess.TimeoutExpired(self.args, timeout)
+            return super().communicate(input)
+
+    monkeypatch.setattr(subprocess, "Popen", Late)
+    found = ingest(Ingestor(CAPS), tmp_path, "csv", b"y\n1\n")
+    assert found["bytes"] == 8
 
 
 @pytest.mark.slow
