@@ -49,20 +49,20 @@ def reserved(host: str, port: int) -> Iterator[int]:
     while True:
         try:
             # Without SO_REUSEPORT: nobody else may be there, were it one of ours.
-            with _bound(host, port, shared=False) as probe:
+            with bound(host, port) as probe:
                 port = int(probe.getsockname()[1])
             break
         except OSError as error:
             if error.errno != errno.EADDRINUSE or time.monotonic() > until:
                 raise PreforkError(f"cannot listen on {host}:{port}: {error.strerror}") from None
             time.sleep(_TICK)
-    with _bound(host, port, shared=True):
+    with bound(host, port, shared=True):
         yield port
 
 
 def listening(host: str, port: int) -> socket.socket:
     """Return this process's own socket at a reserved address."""
-    return _bound(host, port, shared=True)
+    return bound(host, port, shared=True)
 
 
 def prefork(processes: int, serve: Callable[[], None], ended: Callable[[int], None]) -> None:
@@ -147,16 +147,17 @@ def _leave(serve: Callable[[], None]) -> NoReturn:
         os._exit(code)
 
 
-def _bound(host: str, port: int, *, shared: bool) -> socket.socket:
+def bound(host: str, port: int, *, shared: bool = False) -> socket.socket:
+    """Return a socket at an address; `shared` with others of this user that say so, too."""
     family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-    bound = socket.socket(family, kind)
+    found = socket.socket(family, kind)
     try:
-        # As `free_port`: what a server leaves behind that has just ended does not keep us off.
-        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        # What a server leaves behind that has just ended does not keep us off.
+        found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if shared:
-            bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-        bound.bind(address)
+            found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        found.bind(address)
     except BaseException:
-        bound.close()
+        found.close()
         raise
-    return bound
+    return found

@@ -47,7 +47,9 @@ def open_parts(
     artifacts = Artifacts(where.artifacts_url)
     bell = create_bell(where.database_url, home)
     switchboard = Switchboard(bell)
-    validator = Validator(settings.checkers_each, settings.check_seconds, settings.check_memory)
+    validator = Validator(
+        settings.share(settings.checkers), settings.check_seconds, settings.check_memory
+    )
     caps = Caps(columns=settings.max_dataset_columns, bytes=settings.max_dataset_bytes)
     try:
         yield Deps(
@@ -58,7 +60,10 @@ def open_parts(
             switchboard=switchboard,
             validator=validator,
             ingestor=Ingestor(
-                caps, settings.dataset_readers, settings.dataset_seconds, settings.dataset_memory
+                caps,
+                settings.share(settings.dataset_readers),
+                settings.dataset_seconds,
+                settings.dataset_memory,
             ),
             metrics=metrics or Metrics(),
             gate=Gate(settings.max_streams),

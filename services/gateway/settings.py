@@ -39,7 +39,7 @@ class GatewaySettings(BaseSettings):
     max_dataset_bytes: int = 256 * 2**20
     #: Columns of a data set.
     max_dataset_columns: int = 1000
-    #: Data sets that are read at a time, each by a process of its own.
+    #: Data sets that are read at a time, each by a process of its own; shared out like checkers.
     dataset_readers: int = 2
     #: Seconds of processor time that reading one data set may take.
     dataset_seconds: int = 30
@@ -82,10 +82,9 @@ class GatewaySettings(BaseSettings):
             return 1
         return self.gateway_processes or min(2, os.cpu_count() or 1)
 
-    @property
-    def checkers_each(self) -> int:
-        """How many processes check models for one that answers."""
-        return -(-self.checkers // self.processes)
+    def share(self, helpers: int) -> int:
+        """Return how many of so many helpers each process that answers has, rounded up."""
+        return -(-helpers // self.processes)
 
     @property
     def asks_for_keys(self) -> bool:

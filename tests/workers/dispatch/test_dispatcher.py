@@ -14,7 +14,7 @@ from workers.dispatch import assignment
 from workers.dispatch.backend import ClusterLostError, MemoryLostError, WorkerLostError
 from workers.dispatch.dispatcher import Dispatcher
 from workers.dispatch.task import Batch, Event, Receipt, Task
-from workers.jobs import JobState
+from workers.jobs import Job, JobState
 from workers.store.errors import StoreUnavailableError
 
 DONE = Receipt(state="succeeded", result=True)
@@ -296,19 +296,27 @@ def test_jobs_in_hand_are_put_back_uncounted_when_the_dispatcher_stops(house: Ho
     assert run.killed.is_set()
 
 
+def write_in_vain(house: House, job: Job) -> None:
+    """Write what an attempt does that had just come to its end, and could not say so any more."""
+    for name in ("draws.arrow", "result.json"):
+        house.artifacts.put(f"jobs/{job.id}/1/{name}", b"x")
+
+
+def assert_cancelled_without_a_result(house: House, job: Job) -> None:
+    ended = house.store.get_job(None, job.id)
+    assert (ended.state, ended.result_prefix) == (JobState.CANCELLED, None)
+    assert house.artifacts.list("jobs") == [f"jobs/{job.id}/1/draws.arrow"]
+
+
 def test_a_job_to_be_cancelled_ends_with_the_dispatcher_and_keeps_no_result(house: House) -> None:
     backend = ScriptedBackend()
     with house.dispatching(backend, grace_seconds=60.0):
         job = house.submit()
         run = backend.run(0)
         house.cancel(job)
-        # Of an attempt that had just come to its end, and could not say so any more.
-        for name in ("draws.arrow", "result.json"):
-            house.artifacts.put(f"jobs/{job.id}/1/{name}", b"x")
+        write_in_vain(house, job)
     assert run.killed.is_set()
-    ended = house.store.get_job(None, job.id)
-    assert (ended.state, ended.result_prefix) == (JobState.CANCELLED, None)
-    assert house.artifacts.list("jobs") == [f"jobs/{job.id}/1/draws.arrow"]
+    assert_cancelled_without_a_result(house, job)
 
 
 def test_a_result_of_a_worker_that_died_before_it_was_heard_goes(house: House) -> None:
@@ -317,12 +325,10 @@ def test_a_result_of_a_worker_that_died_before_it_was_heard_goes(house: House) -
         job = house.submit()
         run = backend.run(0)
         house.cancel(job)
-        for name in ("draws.arrow", "result.json"):
-            house.artifacts.put(f"jobs/{job.id}/1/{name}", b"x")
+        write_in_vain(house, job)
         run.script.append(WorkerLostError("the worker died"))
-        ended = house.wait(job)
-    assert (ended.state, ended.result_prefix) == (JobState.CANCELLED, None)
-    assert house.artifacts.list("jobs") == [f"jobs/{job.id}/1/draws.arrow"]
+        house.wait(job)
+    assert_cancelled_without_a_result(house, job)
 
 
 def test_what_is_left_of_the_time_limit_counts_over_attempts(house: House) -> None:
