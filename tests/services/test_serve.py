@@ -1,5 +1,6 @@
 """The supervisor starts all, says so once, and leaves nothing, whatever befalls its children."""
 
+import contextlib
 import os
 import signal
 import socket
@@ -153,7 +154,9 @@ def test_killed_as_a_whole_and_started_again_it_finishes_its_job(tmp_path: Path)
                     break
         family = {process.pid, *below(process.pid)}
         for pid in family:
-            os.kill(pid, signal.SIGKILL)
+            # What falls with its parent may be gone already.
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
         process.wait()
         while living(family):
             time.sleep(0.1)
