@@ -36,7 +36,7 @@ _SENTENCES = {
     "data and the priors.",
     Outcome.ALL_DIVERGENT: "Every transition of every chain diverged; the draws say nothing about "
     "the posterior. Reparameterise the model or tighten its priors.",
-    Outcome.COMPLETED: "All requested draws were made; read the warnings before trusting them.",
+    Outcome.COMPLETED: "All requested draws were made; heed the warnings, if there are any.",
     Outcome.STOPPED: "The run was stopped before its end; what it had computed is here.",
 }
 

@@ -25,6 +25,7 @@ _FORMATS: dict[str, Callable[[float], str]] = {
     "ess_bulk": "{:.0f}".format,
     "ess_tail": "{:.0f}".format,
     "r_hat": "{:.3f}".format,
+    "nested_r_hat": "{:.3f}".format,
 }
 
 
@@ -42,7 +43,7 @@ def print_result(console: Console, result: Mapping[str, Any]) -> None:
         if result["mle"].get("likelihood_ratio"):
             console.print(ratio_line(result["mle"]["likelihood_ratio"]))
     if result.get("summary"):
-        fields = _SUMMARY if console.width >= _WIDE else _SHORT_SUMMARY
+        fields = summary_fields(result["summary"], console.width)
         console.print(summary_table(result["summary"], fields, labels))
     diagnostics = result.get("diagnostics") or {}
     if diagnostics.get("divergences") is not None:
@@ -85,6 +86,17 @@ def prior_lines(priors: Sequence[Mapping[str, Any]]) -> Iterator[str]:
         yield f"{prior['parameter']}{entry} ~ {drawn}{default}"
     if len(priors) > LONGEST:
         yield f"and {len(priors) - LONGEST} more priors; --json shows all"
+
+
+def summary_fields(summary: Mapping[str, Mapping[str, Any]], width: int) -> list[str]:
+    """Return the numbers of a summary that a terminal of some width has room for.
+
+    Where there is nested R-hat it stands for R-hat, which it replaces in judging: that of many
+    short chains is above 1 even when they have all forgotten their starts.
+    """
+    shown = _SUMMARY if width >= _WIDE else _SHORT_SUMMARY
+    nested = any(entry.get("nested_r_hat") is not None for entry in summary.values())
+    return ["nested_r_hat" if nested and name == "r_hat" else name for name in shown]
 
 
 def summary_table(

@@ -59,6 +59,16 @@ def test_a_narrow_terminal_gets_fewer_numbers_not_cut_ones() -> None:
     assert row(text, "mu") == ["mu", "4.400", "3.300", "-1.000", "10.000", "3210", "2000", "1.000"]
 
 
+def test_nested_r_hat_stands_for_r_hat_where_it_judges() -> None:
+    summary = {"mu": {**SUMMARY["mu"], "r_hat": 1.021, "nested_r_hat": 1.002}}
+    for width in (80, 100):
+        text = printed({"engine": {"kind": "chees"}, "summary": summary}, width=width)
+        header = next(line for line in text.splitlines() if "mean" in line)
+        assert header.split()[-1] == "nested_r_hat"
+        assert row(text, "mu")[-1] == "1.002"
+        assert "1.021" not in text
+
+
 def test_warnings_come_before_the_numbers_whatever_they_hold() -> None:
     warnings = [{"code": "r_hat", "message": "theta[0] has R-hat 1.02 [bold]; run longer."}]
     text = printed(
