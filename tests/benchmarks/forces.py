@@ -4,6 +4,7 @@ Under `mixed` products are rounded in forces alone; where a trajectory ends the 
 for too, and that is exact. So both are measured: the force, and log density with gradient.
 """
 
+import contextlib
 import ctypes
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -44,9 +45,7 @@ def forces(
     sizes: Sequence[tuple[int, int]], chains: Sequence[int], repeats: int = 7
 ) -> Iterator[Force]:
     """Measure logistic regressions of these rows and columns with so many chains."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
+    with _one_thread():
         for rows, columns in sizes:
             data = load_data(synthetic.logistic(rows, columns))
             for tier in ("interpreted", "compiled") if find_compiler() else ("interpreted",):
@@ -60,6 +59,28 @@ def forces(
                         density.compile(default_cache())
                     for count in chains:
                         yield _measured((rows, columns), density, name, count, repeats)
+
+
+def products(size: tuple[int, int], chains: int, repeats: int = 7) -> float:
+    """Return the seconds per chain of the two matrix products that a force cannot do without.
+
+    They are torch's, in float32, on one thread: the machine's rate at that shape.
+    """
+    generator = torch.Generator().manual_seed(1)
+    x, beta, residuals = (
+        torch.randn(shape, generator=generator)
+        for shape in (size, (size[1], chains), (size[0], chains))
+    )
+    with _one_thread():
+        return _seconds(lambda: (x @ beta, x.T @ residuals), repeats) / chains
+
+
+@contextlib.contextmanager
+def _one_thread() -> Iterator[None]:
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
     finally:
         torch.set_num_threads(threads)
 

@@ -5,8 +5,8 @@
 `vi`: a network of two hidden layers of 512 units on 60 000 x 784 rows, 4 096 at a time, and a
 logistic regression of 1 000 000 x 200, in float32 and bf16, on a GPU in fp16 too. `hmc`: gradients
 of logistic regressions of 10 000 x 50 and 100 000 x 20 for 64 and 128 chains in float64, float32
-and mixed on both tiers. Prints one table and writes `build/precision.json`. Run it with nothing
-else on the machine.
+and mixed on both tiers, and torch's time for their two matrix products, on one thread. Prints one
+table and writes `build/precision.json`. Run it with nothing else on the machine.
 """
 
 import argparse
@@ -35,7 +35,7 @@ class Line:
     precision: str
     #: Of a step of VI; of a gradient of one chain.
     seconds: float
-    #: The same in float32 over it: above 1 it gains.
+    #: The same in float32, of products the force on the best tier, over it: above 1 it gains.
     gain: float
     elbo: float | None = None
     #: The distance of the posterior means from float32's, in its standard deviations: the root of
@@ -78,6 +78,11 @@ def pulled(sizes: Sequence[tuple[int, int]], chains: Sequence[int], repeats: int
             Line(f"force, {what}", f.tier, f.precision, f.force, single.force / f.force),
             Line(f"gradient, {what}", f.tier, f.precision, f.both, single.both / f.both),
         ]
+    best = {(f.size, f.chains): f.force for f in found if f.precision == "float32"}
+    for (size, count), force in best.items():
+        alone = forces.products(size, count, repeats)
+        what = f"products alone, logistic {size[0]} x {size[1]}, {count} chains"
+        lines.append(Line(what, "torch", "float32", alone, force / alone))
     return lines
 
 

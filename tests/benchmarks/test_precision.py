@@ -6,10 +6,12 @@ from pathlib import Path
 import pytest
 import torch
 
+from models.toolchain import find_compiler
 from tests.benchmarks import ascents
 from tests.benchmarks.precision import Line, fitted, main, shown
 
 CPU = torch.device("cpu")
+BEST = "compiled" if find_compiler() else "interpreted"
 NETWORK = ascents.network(120, inputs=6, width=5, batch=60, particles=2, steps=6)
 
 
@@ -66,6 +68,12 @@ def test_the_command_writes_what_it_prints(
     assert written["versions"]["device"] == "CPU"
     assert {line.precision for line in lines} == {"float64", "float32", "mixed", "bf16"}
     assert all(line.seconds > 0 for line in lines)
+    forces = {(line.what, line.tier): line.seconds for line in lines if line.precision == "float32"}
+    products = [line for line in lines if line.what.startswith("products alone, ")]
+    assert len(products) == 4
+    for line in products:
+        best = forces[line.what.replace("products alone", "force"), BEST]
+        assert line.gain == pytest.approx(best / line.seconds)
 
 
 def test_what_is_not_there_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
