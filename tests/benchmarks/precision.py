@@ -78,6 +78,7 @@ def pulled(sizes: Sequence[tuple[int, int]], chains: Sequence[int], repeats: int
             Line(f"force, {what}", f.tier, f.precision, f.force, single.force / f.force),
             Line(f"gradient, {what}", f.tier, f.precision, f.both, single.both / f.both),
         ]
+    # Of two tiers the compiled one comes last.
     best = {(f.size, f.chains): f.force for f in found if f.precision == "float32"}
     for (size, count), force in best.items():
         alone = forces.products(size, count, repeats)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from services.processes import end_with_parent
 from services.serve import Address, is_ready
-from tests.chaos import processes
+from tests import processes
 from tests.chaos.clock import Clock
 from tests.chaos.disk import Disk
 from tests.workers.postgres import PostgresServer, free_port

@@ -1,6 +1,5 @@
 """The supervisor starts all, says so once, and leaves nothing, whatever befalls its children."""
 
-import contextlib
 import os
 import signal
 import socket
@@ -15,6 +14,7 @@ import pytest
 
 from services.client import Client
 from services.serve import Address, Child, ServeError, free_port, is_ready
+from tests import processes
 from tests.conftest import LOG, end, ready_url, start
 
 #: Seconds in which everything has ended once it was asked to; there is no promise, but an end too,
@@ -30,36 +30,9 @@ NORMAL = {
 }
 
 
-def below(root: int) -> dict[int, str]:
-    """Return the living processes below one, with their command lines."""
-    parents, names = {}, {}
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            state, parent = stat.read_text().rpartition(")")[2].split()[:2]
-            names[int(stat.parent.name)] = (stat.parent / "cmdline").read_text().replace("\0", " ")
-        except OSError:
-            continue
-        if state != "Z":
-            parents[int(stat.parent.name)] = int(parent)
-    found = {root}
-    while grown := {pid for pid, parent in parents.items() if parent in found} - found:
-        found |= grown
-    return {pid: names[pid] for pid in found - {root}}
-
-
-def living(pids: set[int]) -> set[int]:
-    states = {}
-    for pid in pids:
-        try:
-            states[pid] = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-        except OSError:
-            continue
-    return {pid for pid, state in states.items() if state != "Z"}
-
-
-def find(processes: dict[int, str], word: str) -> int:
+def find(root: int, word: str) -> int:
     """Return the part that runs a program; what it has forked leads no session."""
-    return next(pid for pid, name in processes.items() if word in name and os.getsid(pid) == pid)
+    return next(p.number for p in processes.below(root) if word in p.command and p.leads)
 
 
 def interrupt(process: "subprocess.Popen[bytes]") -> None:
@@ -67,12 +40,12 @@ def interrupt(process: "subprocess.Popen[bytes]") -> None:
 
 
 def terminate_while_the_dispatcher_hangs(process: "subprocess.Popen[bytes]") -> None:
-    os.kill(find(below(process.pid), "workers --home"), signal.SIGSTOP)
+    os.kill(find(process.pid, "workers --home"), signal.SIGSTOP)
     process.terminate()
 
 
 def terminate_after_the_dispatcher_died(process: "subprocess.Popen[bytes]") -> None:
-    os.kill(find(below(process.pid), "workers --home"), signal.SIGKILL)
+    os.kill(find(process.pid, "workers --home"), signal.SIGKILL)
     process.terminate()
 
 
@@ -101,17 +74,16 @@ def test_no_process_is_left(
         assert (tmp_path / LOG).read_text() == f"ready {url}\n"
         assert httpx.get(f"{url}/readyz").status_code == 200
         raylet_by = time.monotonic() + 60.0
-        while not any("raylet" in name for name in below(process.pid).values()):
+        while not any("raylet" in p.command for p in processes.below(process.pid)):
             assert time.monotonic() < raylet_by, "Ray did not start"
             time.sleep(0.2)
-        family = set(below(process.pid))
+        family = {p.number for p in processes.below(process.pid)}
+        promised = PATIENCE if finish is kill_the_supervisor else PROMISE
         asked = time.monotonic()
         finish(process)
         process.wait(PROMISE)
-        promised = PATIENCE if finish is kill_the_supervisor else PROMISE
-        while living(family) and time.monotonic() - asked < promised:
-            time.sleep(0.1)
-        assert living(family) == set()
+        left = processes.await_end(family, promised - (time.monotonic() - asked))
+        assert left == set()
     finally:
         end(process)
 
@@ -129,7 +101,7 @@ def test_a_job_outlives_the_death_of_a_part(tmp_path: Path, victim: str, attempt
             for event in client.events(job):
                 if event.kind == "progress":
                     break
-            os.kill(find(below(process.pid), victim), signal.SIGKILL)
+            os.kill(find(process.pid, victim), signal.SIGKILL)
             ended = client.wait(job, timeout=240.0)
             ids = [event.id for event in client.events(job)]
         assert ended["state"] == "succeeded"
@@ -152,14 +124,10 @@ def test_killed_as_a_whole_and_started_again_it_finishes_its_job(tmp_path: Path)
             for event in client.events(job):
                 if event.kind == "checkpoint" and event.data["draws"]:
                     break
-        family = {process.pid, *below(process.pid)}
-        for pid in family:
-            # What falls with its parent may be gone already.
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
+        family = {process.pid, *(p.number for p in processes.below(process.pid))}
+        processes.send(family, signal.SIGKILL)
         process.wait()
-        while living(family):
-            time.sleep(0.1)
+        assert processes.await_end(family, PATIENCE) == set()
         process = start(tmp_path)
         with Client(ready_url(process, tmp_path / LOG)) as client:
             ended = client.wait(job, timeout=240.0)

@@ -1,6 +1,5 @@
 """`python -m workers` as a process: it does jobs and goes without leaving any process behind."""
 
-import contextlib
 import os
 import secrets
 import signal
@@ -14,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from tests import processes
 from tests.workers.dispatch.house import LONG, House
 from workers.jobs import JobState
 
@@ -26,14 +26,8 @@ REAL = [
 
 def marked(mark: str) -> list[str]:
     """Return the command lines of all processes that inherited the mark."""
-    found = []
-    for path in Path("/proc").iterdir():
-        try:
-            if f"{MARK}={mark}".encode() in (path / "environ").read_bytes():
-                found.append((path / "cmdline").read_text().replace("\0", " "))
-        except OSError:  # No process, or gone by now.
-            continue
-    return found
+    found, known = processes.marked(MARK, mark), processes.table()
+    return [known[number].command for number in found if number in known]
 
 
 @contextmanager
@@ -115,8 +109,8 @@ def test_without_a_part_of_its_cluster_it_ends_and_puts_its_jobs_back(
     with dispatching(house.home, "local", mark) as process:
         job = house.submit(LONG)
         house.wait_for_phase(job, seconds=240)
-        (victim,) = (found for found in children(process.pid) if name(found) == part)
-        os.kill(victim, signal.SIGKILL)
+        (victim,) = (p for p in processes.children(process.pid) if p.name == part)
+        os.kill(victim.number, signal.SIGKILL)
         assert process.wait(15) == 1
         end = time.monotonic() + 10
         while marked(mark):
@@ -124,16 +118,3 @@ def test_without_a_part_of_its_cluster_it_ends_and_puts_its_jobs_back(
             time.sleep(0.1)
     seen = house.store.get_job(None, job.id)
     assert (seen.state, seen.attempts) == (JobState.QUEUED, 0), "put back unharmed"
-
-
-def children(process: int) -> list[int]:
-    found = []
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        with contextlib.suppress(OSError):
-            if int(stat.read_text().rpartition(")")[2].split()[1]) == process:
-                found.append(int(stat.parent.name))
-    return found
-
-
-def name(process: int) -> str:
-    return Path(f"/proc/{process}/comm").read_text().strip()

@@ -6,7 +6,7 @@ import time
 from abc import abstractmethod
 from pathlib import Path
 
-from tests.chaos import processes
+from tests import processes
 from tests.chaos.faults.fault import AbstractFault
 from tests.chaos.service import Service
 from workers.jobs import JobState

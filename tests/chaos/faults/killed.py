@@ -3,7 +3,7 @@
 import random
 import signal
 
-from tests.chaos import processes
+from tests import processes
 from tests.chaos.faults.fault import AbstractFault
 from tests.chaos.service import Service
 

@@ -4,7 +4,7 @@ import random
 import signal
 import time
 
-from tests.chaos import processes
+from tests import processes
 from tests.chaos.faults.fault import AbstractFault
 from tests.chaos.service import Service
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests import processes
 from workers.dispatch.guard import MARK, Guard, sweep
 
 SECONDS = 30.0
@@ -19,6 +20,7 @@ SECONDS = 30.0
 DRIVER = """
 import subprocess, sys, time
 from pathlib import Path
+from tests import processes
 from workers.dispatch.guard import Guard
 
 guard = Guard(Path(sys.argv[1]))
@@ -34,14 +36,9 @@ else:
 """
 
 
-def bearing(directory: Path) -> list[int]:
+def bearing(directory: Path) -> set[int]:
     """Return the processes that bear the mark of a directory."""
-    found = []
-    for path in Path("/proc").glob("[0-9]*/environ"):
-        with contextlib.suppress(OSError):
-            if f"{MARK}={directory}".encode() in path.read_bytes():
-                found.append(int(path.parent.name))
-    return found
+    return processes.marked(MARK, str(directory))
 
 
 def wait_for(count: int, directory: Path) -> None:
@@ -85,7 +82,7 @@ def test_closing_ends_them_before_it_returns(tmp_path: Path) -> None:
     (directory / "socket").write_text("")
     with driving(directory, "close") as (process, bystander):
         assert process.wait(SECONDS) == 0
-        assert bearing(directory) == []
+        assert bearing(directory) == set()
         os.kill(bystander, 0)
     assert not directory.exists()
 
