@@ -24,6 +24,9 @@ MARK = "CREDENCE_RAY_DIRECTORY"
 KEEP = "SPT_NOENV"
 #: Seconds to go on killing what is started while others are killed, and removing what they write.
 PATIENCE = 10.0
+#: Looks in a row that find nothing: one that is made while a process hands on to the next misses
+#: both.
+LOOKS = 5
 
 
 class Guard:
@@ -60,16 +63,15 @@ class Guard:
 
 def sweep(directory: Path, patience: float = PATIENCE) -> None:
     """Kill every other process that bears the mark, until none is left; remove the directory."""
-    end = time.monotonic() + patience
-    while time.monotonic() < end:
+    end, quiet = time.monotonic() + patience, 0
+    while time.monotonic() < end and quiet < LOOKS:
         left = _marked(directory)
         for process in left:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.kill(process, signal.SIGKILL)
         shutil.rmtree(directory, ignore_errors=True)
-        if not left and not directory.exists():
-            return
-        time.sleep(0.05)
+        quiet = 0 if left or directory.exists() else quiet + 1
+        time.sleep(0.01)
 
 
 def _marked(directory: Path) -> list[int]:

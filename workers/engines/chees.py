@@ -38,7 +38,7 @@ class CheesOptions(AbstractSamplerOptions):
         ge=0,
         le=1_000_000,
         description="Iterations that adapt metric, step size and trajectory length; not in the "
-        "result.",
+        "result. With `until` it ends earlier once there is nothing left to learn.",
     )
     draws: int = Field(
         default=100, ge=1, le=10_000_000, description="Draws per chain after the warm-up."

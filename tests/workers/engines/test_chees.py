@@ -13,6 +13,7 @@ from workers.engines.chees import Chees, CheesOptions
 from workers.engines.kernels.fixed import transition
 from workers.engines.kernels.initial import evaluate
 from workers.engines.kernels.metric import Metric
+from workers.goal import Goal
 from workers.results import Outcome
 
 KINDS = ("diagonal", "low_rank", "dense")
@@ -72,6 +73,25 @@ def test_student_t(metric: str) -> None:
     density = FunctionDensity(likelihood, {"x": ((4,), "real")})
     done = finished(CheesOptions(metric=metric, draws=60), density)
     assert_moments(done, "x", np.zeros(4), np.full(4, 10 / 8))
+
+
+LEFT_OUT = "iterations of the warm-up were left out"
+
+
+def test_a_warm_up_with_nothing_to_learn_is_cut_short_where_a_quality_is_asked_for() -> None:
+    density, goal = gaussian(10.0, 0.5), Goal(ess_bulk=4000)
+    done = finished(CheesOptions(draws=400, until=goal, warmup=200), density)
+    assert done.findings.outcome == Outcome.CONVERGED
+    assert_moments(done, "x", density.loc.numpy(), density.covariance.diag().numpy())
+    assert done.findings.diagnostics.init is not None
+    assert LEFT_OUT in done.findings.diagnostics.init
+    whole = finished(CheesOptions(draws=100, warmup=200), density)
+    assert LEFT_OUT not in str(whole.findings.diagnostics.init)
+
+
+def test_a_warm_up_with_much_to_learn_is_not_cut_short() -> None:
+    done = finished(CheesOptions(draws=30, until=Goal(ess_bulk=100)), funnel())
+    assert LEFT_OUT not in str(done.findings.diagnostics.init)
 
 
 @pytest.mark.parametrize("seed", [1, 2])

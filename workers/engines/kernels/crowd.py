@@ -32,7 +32,7 @@ LONGEST, LONGEST_WARM = 1000, 256
 class CrowdState:
     """All that moves in a run: the checkpoint. Shapes: `C` chains, `D` coordinates."""
 
-    #: Transitions done, warm-up included.
+    #: Transitions done, warm-up included; those of it that were left out count as done.
     iteration: int
     #: Where the chains are.
     point: Point
@@ -49,14 +49,19 @@ class CrowdState:
     watch: Watch
     #: How often a lost chain was moved in warm-up.
     rescued: int = 0
+    #: Iterations of the warm-up that were left out: there was nothing left to learn.
+    spared: int = 0
 
     @property
     def origin(self) -> str:
-        """Where the chains started, and whether some got lost, in sentences."""
-        if not self.rescued:
-            return self.init
-        chains = "1 chain" if self.rescued == 1 else f"{self.rescued} chains"
-        return f"{self.init} In warm-up {chains} got lost and took the place of another."
+        """Where the chains started, and what came of them in warm-up, in sentences."""
+        said = self.init
+        if self.rescued:
+            chains = "1 chain" if self.rescued == 1 else f"{self.rescued} chains"
+            said += f" In warm-up {chains} got lost and took the place of another."
+        if self.spared:
+            said += f" {self.spared} iterations of the warm-up were left out: it had learnt all."
+        return said
 
 
 def begin(
@@ -129,16 +134,27 @@ def _learnt(
 ) -> tuple[CrowdState, Info]:
     """Return the state with what the transitions of a warm-up teach."""
     at, ends = state.iteration, sorted(ensemble.ends(options.warmup))
-    known, point, rescued = ensemble.learn(state.known, steps), state.point, 0
+    known, point = ensemble.learn(state.known, steps), state.point
+    rescued = spared = 0
     # At the first ends of windows chains are still on their way.
     if at - 1 in ends[-RESCUES:]:
         superchains = state.watch.superchains or options.chains
         point, rescued = rescue(point, known.height, superchains)
     if at - 1 in ends:
+        # Who asks for a quality asks for no more; who asks for a warm-up is given it.
+        if options.until is not None and ensemble.settled(known):
+            spared = max(0, options.warmup - at - ensemble.LAST)
         known = ensemble.remeasure(known, options.metric)
-    state = replace(state, known=known, point=point, rescued=state.rescued + rescued)
+    state = replace(
+        state,
+        iteration=at + spared,
+        known=known,
+        point=point,
+        rescued=state.rescued + rescued,
+        spared=state.spared + spared,
+    )
     progress = {"divergences": 0.0, "step_size": known.pace.step.size}
-    return state, Info("warmup", at, options.warmup + options.draws, progress=progress)
+    return state, Info("warmup", state.iteration, options.warmup + options.draws, progress=progress)
 
 
 def _drawn(

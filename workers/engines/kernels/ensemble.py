@@ -25,6 +25,12 @@ LENGTH = 2.247
 #: Where a coordinate takes more iterations than this to forget, the length is longer, up to so many
 #: times: a trajectory's way grows with its length, and a random walk's time with its square.
 PROMPT, LONGER = 3.0, 4.0
+#: A window of so many iterations at least shows whether there is more to learn. There is not, where
+#: all chains are in line and whitened positions and gradients are by no direction wider than so
+#: much, and every coordinate forgets within so many iterations.
+SHOWN, FITTING, QUICK = 8, 1.3, 2.0
+#: Iterations for the last step size and length, when there is no more to learn.
+LAST = 10
 
 
 @dataclass(frozen=True)
@@ -95,6 +101,21 @@ def learn(known: Ensemble, steps: Steps) -> Ensemble:
         window = pool.add(window, z, gradient)
     heights = known.heights + steps.log_density.sum(1)
     return Ensemble(known.metric, steps.pace, window, heights)
+
+
+def settled(known: Ensemble) -> bool:
+    """Return whether the window that is over shows that its metric fits and its chains mix.
+
+    The metric of that window is better still, so that a further one would hardly differ.
+    """
+    pool = known.pool
+    if pool.seen < SHOWN or not pool.in_line:
+        return False
+    return (
+        fisher.sluggishness(pool) <= QUICK
+        and fisher.slowest(known.metric, pool) <= FITTING
+        and fisher.fastest(known.metric, pool) <= FITTING
+    )
 
 
 def remeasure(known: Ensemble, kind: Kind) -> Ensemble:

@@ -12,6 +12,7 @@ by minimizing Fisher divergence (2026, arXiv 2603.18845), and nuts-rs, `low_rank
 """
 
 import math
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
@@ -67,13 +68,23 @@ def slowest(metric: Metric, pool: Pool) -> float:
     to `(1 + sqrt(D / M))^2` (Marchenko and Pastur, 1967), which is taken off.
     """
     z, _ = _rows(pool)
-    if len(z) < 2:
+    return _widest(z, metric.whiten, metric.scale.dtype)
+
+
+def fastest(metric: Metric, pool: Pool) -> float:
+    """Return the same of whitened gradients: how much too long the metric is in some direction."""
+    _, gradient = _rows(pool)
+    return _widest(gradient, metric.pull, metric.scale.dtype)
+
+
+def _widest(rows: Tensor, white: Callable[[Tensor], Tensor], dtype: torch.dtype) -> float:
+    if len(rows) < 2:
         return 1.0
-    x = metric.whiten((z - z.mean(0)).to(metric.scale.dtype)).double()
+    x = white((rows - rows.mean(0)).to(dtype)).double()
     largest = float(torch.linalg.eigvalsh(_covariance(x))[-1])
     if not math.isfinite(largest):
         return 1.0
-    return max(1.0, math.sqrt(max(largest, 0.0)) / (1.0 + math.sqrt(z.shape[1] / len(z))))
+    return max(1.0, math.sqrt(max(largest, 0.0)) / (1.0 + math.sqrt(rows.shape[1] / len(rows))))
 
 
 def sluggishness(pool: Pool) -> float:

@@ -37,6 +37,12 @@ class Pool:
         near = torch.ones(z.shape[1], dtype=torch.bool, device=z.device) if few else in_line(z)
         return z, gradient, near
 
+    @property
+    def in_line(self) -> bool:
+        """Whether every chain is finite throughout and where the others are."""
+        near = self.finite[2]
+        return len(near) == len(self.z[0]) and bool(near.all())
+
     def stacked(self) -> tuple[Tensor, Tensor]:
         """Return positions and gradients, `N x C x D` each in float64."""
         return torch.stack(self.z).double(), torch.stack(self.gradient).double()

@@ -142,3 +142,15 @@ def test_a_coordinate_that_never_moves_is_not_sluggish() -> None:
     moving = fisher.sluggishness(Pool(tuple(z[:, :, [0, 1, 3, 4, 5]]), tuple(z[:, :, 1:]), len(z)))
     assert still == pytest.approx(moving)
     assert still < 5.0
+
+
+def test_how_far_a_metric_is_off_is_seen_from_both_sides() -> None:
+    density, count = gaussian(), 2000
+    root, source = torch.linalg.cholesky(density.covariance), torch.Generator().manual_seed(2)
+    z = density.loc + torch.randn(count, 1, 6, generator=source, dtype=torch.float64) @ root.T
+    pool, error = pooled(density, z), 4 / count**0.5
+    for factor in (0.25, 1.0, 4.0):
+        metric = Metric(torch.ones(6).double(), root=root * factor)
+        # The edge of the eigenvalues of so many independent rows is taken off.
+        assert abs(fisher.slowest(metric, pool) / max(1.0, 1 / factor) - 1) < error
+        assert abs(fisher.fastest(metric, pool) / max(1.0, factor) - 1) < error

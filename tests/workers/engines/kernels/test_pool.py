@@ -1,5 +1,7 @@
 """The window's positions: kept, and thinned evenly when there are many."""
 
+import math
+
 import torch
 
 from workers.engines.kernels import pool
@@ -33,3 +35,11 @@ def test_a_long_window_is_thinned_evenly() -> None:
 
 def test_rows_of_very_many_chains_are_few() -> None:
     assert len(filled(40, chains=1 << 20).z) <= pool.FEWEST_ROWS
+
+
+def test_chains_are_in_line_while_none_is_lost() -> None:
+    z = torch.randn(20, 8, 3, generator=torch.Generator().manual_seed(1))
+    assert Pool(tuple(z), tuple(-z), 20).in_line
+    for place in (1e3, math.nan):
+        z[:, 2, 1] = place
+        assert not Pool(tuple(z), tuple(-z), 20).in_line
