@@ -427,6 +427,8 @@ class TracedDensity(AbstractLogDensity):
     def jacobian(self, z: Tensor) -> dict[str, Tensor]:
         """Return d constrain(z) / dz by name, each `C x shape x D`."""
         with fenced():
+            # The way is noted outside of the transform: inside, every operation is another.
+            self._reported(z[0])
             rows = torch.stack([torch.func.jacrev(self._reported)(row) for row in z]).detach()
         return self._points.report.cut(rows)
 

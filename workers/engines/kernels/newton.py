@@ -17,13 +17,13 @@ REFINEMENTS = 5
 #: Where a step promises less than so many nats, the Hessian of the point before will do for it: a
 #: thirtieth of a standard error away it is nearly the same, and costs as much as several gradients.
 NEAR = 1e-3
-#: A move of so many nats, a millionth of a standard error, leaves a Hessian as it was, and one of
-#: so few, a millionth of that, is none.
-SAME, NOTHING = 1e-12, 1e-24
+#: A move of so many nats, a hundred-thousandth of a standard error, leaves a Hessian as it was, and
+#: one of so few, a millionth of a millionth, is none.
+SAME, NOTHING = 1e-10, 1e-24
 
 
 #: A point with its value and gradient.
-_Reached: TypeAlias = tuple[Tensor, Tensor, Tensor]
+Reached: TypeAlias = tuple[Tensor, Tensor, Tensor]
 
 
 @dataclass(frozen=True)
@@ -84,8 +84,8 @@ def _descend(
         return _ended(state, converged=shape.decrement(state.gradient) < 1e3 * noise)
     reached = (found.z[0], found.value[0], found.gradient[0])
     if shape.decrement(reached[2]) < NEAR:
-        reached = _refined(objective, reached, shape, noise)
-    return NewtonState(*reached, objective.hessian(reached[0]))
+        reached = refined(objective, reached, shape, noise)
+    return NewtonState(*reached, _hessian(objective, state, shape, reached[0]))
 
 
 def _leave_saddle(objective: Objective, state: NewtonState, shape: Spectrum) -> NewtonState:
@@ -102,17 +102,37 @@ def _leave_saddle(objective: Objective, state: NewtonState, shape: Spectrum) -> 
 def _last(objective: Objective, state: NewtonState, shape: Spectrum, noise: float) -> NewtonState:
     """Go to the last digits."""
     start = (state.z, state.value, state.gradient)
-    z, top, gradient = _refined(objective, start, shape, noise)
+    z, top, gradient = refined(objective, start, shape, noise)
+    return NewtonState(z, top, gradient, _hessian(objective, state, shape, z), converged=True)
+
+
+def _hessian(objective: Objective, state: NewtonState, shape: Spectrum, z: Tensor) -> Tensor:
+    """Return the Hessian at `z`, a Newton step from a state: there is one if that step is none."""
     same = shape.decrement(state.gradient) < SAME
-    hessian = state.hessian if same else objective.hessian(z)
-    return NewtonState(z, top, gradient, hessian, converged=True)
+    return state.hessian if same else objective.hessian(z)
 
 
-def _refined(objective: Objective, start: _Reached, shape: Spectrum, noise: float) -> _Reached:
-    """Take steps with the same Hessian as long as each halves what the next one promises."""
+def refined(
+    objective: Objective,
+    start: Reached,
+    shape: Spectrum,
+    noise: float,
+    most: int = REFINEMENTS,
+    enough: float = NOTHING,
+) -> Reached:
+    """Take steps with the same Hessian as long as each halves what the next one promises.
+
+    Args:
+        objective: what is minimised.
+        start: where from.
+        shape: of the Hessian.
+        noise: by how much the objective may seem to rise.
+        most: steps.
+        enough: a step that promises less is not taken.
+    """
     z, top, gradient = start
-    for _ in range(REFINEMENTS):
-        if shape.decrement(gradient) < NOTHING:
+    for _ in range(most):
+        if shape.decrement(gradient) < enough:
             break
         trial = z - shape.solve(gradient)
         value, slope = objective(trial[None])

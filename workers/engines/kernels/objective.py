@@ -17,6 +17,8 @@ Rows: TypeAlias = Any
 #: Beyond so many batches a larger batch, recorded anew, is cheaper.
 MANY = 100
 LARGE = 64
+#: Rows of data that stand for all of them: for every unknown, and at least.
+EACH, LEAST = 200, 2**14
 
 
 class Function(Protocol):
@@ -25,6 +27,11 @@ class Function(Protocol):
     def __call__(self, z: Rows, /) -> tuple[Rows, Rows]:
         """Return the value, `C`, and its gradient, `C x D`, at `z`: `C x D`, in its kind."""
         ...
+
+
+def kept_rows(dim: int) -> int:
+    """Return how many rows of data say roughly what all of them do of so many unknowns."""
+    return max(EACH * dim, LEAST)
 
 
 def namespace(rows: Rows) -> Any:
@@ -81,6 +88,17 @@ class Objective:
         if not bool(h.isfinite().all()):
             h = self._differences(z)
         return (h + h.T) / 2
+
+    def rough_hessian(self, z: Tensor, stride: int) -> Tensor | None:
+        """Return the Hessian as one row of data in `stride` has it, `D x D`, at one point `z`: `D`.
+
+        None where that leaves too few rows, or the density could not be cut.
+        """
+        surface = self.density.surface(self.target)
+        if surface is None or surface.rows < stride * kept_rows(self.density.dim):
+            return None
+        h = -surface.thinned(stride).hessian(z.to(self.density.dtype)).to(torch.float64)
+        return (h + h.T) / 2 if bool(h.isfinite().all()) else None
 
     def information(self, z: Tensor) -> tuple[Tensor, bool]:
         """Return the Fisher information, `D x D`, at a point `z`: `D`, and whether it is expected.
