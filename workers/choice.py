@@ -18,7 +18,7 @@ MANY = 64
 #: Chains where it is not: enough to fill the lanes and to learn a metric from.
 FEW = 32
 #: Seconds of one gradient of `MANY` chains above which there are `FEW`.
-DEAR = 0.02
+DEAR = 0.001
 #: Dimensions up to which a dense metric is learnt well, and costs little beside the gradient.
 DENSE = 64
 #: Draws per chain at the most, and numbers in all of them.
