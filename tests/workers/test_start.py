@@ -42,9 +42,14 @@ STEPS: dict[str, dict[str, tuple[int, ...]]] = {
     "nuts": {"interpreted": (17, 145), "compiled": (2, 6)},
     "hmc": {"interpreted": (11, 90), "compiled": (20, 134)},
 }
-CASES = [(name, tier, step) for name in STEPS for tier in TIERS for step in STEPS[name][tier]]
 #: The interpreted tier takes seconds for what takes the compiled one milliseconds.
 SLOWLY = ("compiled", pytest.param("interpreted", marks=pytest.mark.slow))
+CASES = [
+    pytest.param(name, tier, step, marks=[pytest.mark.slow] if tier == "interpreted" else [])
+    for name in STEPS
+    for tier in TIERS
+    for step in STEPS[name][tier]
+]
 
 
 class Killed(BaseException):

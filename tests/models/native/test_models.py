@@ -91,13 +91,14 @@ def compare(model: TracedDensity, cache: Path, target: Target = Target.POSTERIOR
     torch.testing.assert_close(after, before, rtol=tolerance, atol=tolerance)
 
 
-@pytest.mark.parametrize("precision", ["float64", "float32"])
+@pytest.mark.parametrize("precision", ["float64", pytest.param("float32", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("name", TEXTS)
 def test_texts(name: str, precision: str, native_cache: Path) -> None:
     source, data = TEXTS[name]
     compare(density({"language": "pyro", "source": source}, data, precision), native_cache)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", catalog())
 def test_the_catalogue(name: str, native_cache: Path) -> None:
     ready = catalog()[name]

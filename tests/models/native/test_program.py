@@ -215,6 +215,7 @@ def test_without_a_compiler_the_model_stays_interpreted(
     assert model.value_and_grad(points(model))[0].isfinite().all()
 
 
+@pytest.mark.slow
 def test_the_text_does_not_depend_on_the_order_of_sets() -> None:
     script = (
         "import hashlib\n"

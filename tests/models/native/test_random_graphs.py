@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -96,6 +97,7 @@ def built(program: list[Step]) -> Callable[[Tensor], Tensor]:
     return function
 
 
+@pytest.mark.slow
 @settings(max_examples=2, derandomize=True, deadline=None, database=None)
 @given(
     programs=st.lists(

@@ -122,6 +122,7 @@ def approximations() -> dict[str, dict[str, Any]]:
     return runs(VARIATIONAL, RATE)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [named(engine) for engine in ASCENTS])
 def test_ascents_are_the_same(ascents: dict[str, dict[str, Any]], name: str) -> None:
     assert_same(ascents[name])

@@ -157,6 +157,7 @@ def test_at_the_optimum_the_landing_sticks() -> None:
     assert score == pytest.approx(0.0, abs=1e-20)
 
 
+@pytest.mark.slow
 def test_bounds_tighten_with_their_particles() -> None:
     # The evidence of a normal is 1; the guide is too narrow.
     density, guide = GaussianDensity(LOC, COVARIANCE), MeanField()
