@@ -17,8 +17,9 @@ from workers.goal import Goal
 MANY = 64
 #: Chains where it is not: enough to fill the lanes and to learn a metric from.
 FEW = 32
-#: Seconds of one gradient of `MANY` chains above which there are `FEW`.
-DEAR = 0.001
+#: Seconds of one gradient of `MANY` chains above which there are `FEW`, by tier: interpreted, every
+#: operation is a call, which all chains share.
+DEAR = {"interpreted": 0.02, "compiled": 0.001}
 #: Dimensions up to which a dense metric is learnt well, and costs little beside the gradient.
 DENSE = 64
 #: Draws per chain at the most, and numbers in all of them.
@@ -45,14 +46,15 @@ def choose(
         threads: that it may use.
     """
     seconds = gradient_seconds(density, MANY)
-    chains = MANY if seconds <= DEAR else FEW
+    dear = DEAR[density.tier]
+    chains = MANY if seconds <= dear else FEW
     metric: Literal["dense", "low_rank"] = "dense" if density.dim <= DENSE else "low_rank"
     draws = max(1, min(MOST_DRAWS, MOST_NUMBERS // (chains * _width(density))))
     options = CheesOptions(chains=chains, metric=metric, draws=draws, until=asked.until)
     why = [
         f"{chains} chains of chees: one gradient of {MANY} chains took {1e6 * seconds:.0f} us "
         f"({density.tier}, {threads} thread{'s' if threads > 1 else ''}), "
-        f"{'at most' if chains == MANY else 'more than'} {1e6 * DEAR:.0f}.",
+        f"{'at most' if chains == MANY else 'more than'} {1e6 * dear:.0f}.",
         f"A {metric.replace('_', '-')} metric: the model has {density.dim} dimensions, "
         f"{'at most' if metric == 'dense' else 'more than'} {DENSE}.",
     ]

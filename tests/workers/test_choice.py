@@ -33,12 +33,13 @@ def test_the_metric_by_dimension(timed, dim: int, metric: str) -> None:
     assert options.metric == metric
 
 
-@pytest.mark.parametrize(
-    ("seconds", "chains"), [(1e-6, 64), (DEAR, 64), (1.01 * DEAR, 32), (10.0, 32)]
-)
-def test_the_chains_by_the_price_of_a_gradient(timed, seconds: float, chains: int) -> None:
-    timed(seconds)
-    options, _ = choose(AutoOptions(), density(3), 1)
+@pytest.mark.parametrize("tier", ["interpreted", "compiled"])
+@pytest.mark.parametrize(("share", "chains"), [(0.01, 64), (1.0, 64), (1.01, 32), (100.0, 32)])
+def test_the_chains_by_the_price_of_a_gradient(timed, tier: str, share: float, chains: int) -> None:
+    timed(share * DEAR[tier])
+    target = density(3)
+    target.tier = tier
+    options, _ = choose(AutoOptions(), target, 1)
     assert options.chains == chains
     assert chains % options.starts == 0
     assert options.starts == 8
