@@ -17,9 +17,9 @@ REFINEMENTS = 5
 #: Where a step promises less than so many nats, the Hessian of the point before will do for it: a
 #: thirtieth of a standard error away it is nearly the same, and costs as much as several gradients.
 NEAR = 1e-3
-#: A move of so many nats, a hundred-thousandth of a standard error, leaves a Hessian as it was, and
-#: one of so few, a millionth of a millionth, is none.
-SAME, NOTHING = 1e-10, 1e-24
+#: A move of so many nats, a millionth of a standard error, leaves a Hessian as it was, and one of
+#: so few, a millionth of that, is none.
+SAME, NOTHING = 1e-12, 1e-24
 
 
 #: A point with its value and gradient.
